@@ -1,0 +1,22 @@
+"""cortexsim: a neocortex as a graph of predictive regions.
+
+Each region predicts its target from its context and learns online by a local rule; a scheduler carries the signals
+between regions. ``RegionGraph`` says what predicts what from what, ``Simulation`` runs it, and ``Curves`` tell how well
+every region does.
+"""
+
+from cortexsim.catalogue import load, names
+from cortexsim.curves import Curves
+from cortexsim.errors import CortexsimError, FileError, GraphError, InputError, KindError
+from cortexsim.fields import dense, one_to_one, sparse, window
+from cortexsim.graph import RegionGraph
+from cortexsim.kind import find_kind, hyper, list_kinds
+from cortexsim.native import helper
+from cortexsim.plan import Plan, make_plan
+from cortexsim.simulation import Simulation
+
+__version__ = "0.1.0"
+
+__all__ = ["CortexsimError", "Curves", "FileError", "GraphError", "InputError", "KindError", "Plan", "RegionGraph",
+           "Simulation", "dense", "find_kind", "helper", "hyper", "list_kinds", "load", "make_plan", "names",
+           "one_to_one", "sparse", "window"]

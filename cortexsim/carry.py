@@ -1,0 +1,285 @@
+"""State that is moved: copies, resets, edits of the graph with everything carried over by name, and imagination."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortexsim import driver as d
+from cortexsim.curves import Curves
+from cortexsim.engine import Engine
+from cortexsim.errors import InputError, nearest
+from cortexsim.graph import RegionGraph
+from cortexsim.kind import Shapes
+from cortexsim.probe import Recorder
+from cortexsim.sources.arrays import Inputs
+from cortexsim.tables import Memory, seed_of
+
+
+def parameter(sim: Any, name: str) -> np.ndarray:
+    """The live array behind a name such as ``"V1.W"``."""
+    region, _, key = name.partition(".")
+    arrays = sim.parameters(region)
+    if key not in arrays:
+        raise InputError(f"region {region!r}", f"has no array {key!r}", hint=nearest(key, arrays))
+    return arrays[key]
+
+
+def set_parameter(sim: Any, name: str, values: Any) -> None:
+    """Write one array after checking shape and values."""
+    array = parameter(sim, name)
+    values = np.asarray(values)
+    if values.shape != array.shape:
+        raise InputError(f"array {name!r}", f"must have the shape {array.shape}", values.shape)
+    if not np.isfinite(values).all():
+        raise InputError(f"array {name!r}", "must be finite", hint="it holds NaN or infinity")
+    array[...] = values
+
+
+def time_shares(sim: Any) -> dict[str, float]:
+    """Share of the time by region; a cluster's time is divided by estimated cost."""
+    status, row = sim.memory.status, sim.memory.row
+    spent: dict[str, float] = {}
+    for unit in sim.plan.order.units:
+        cells = status[row[unit[0]]]
+        costs = np.array([sim.plan.costs[name][1] for name in unit])
+        total = cells[d.CYCLES] / cells[d.TIMED] if cells[d.TIMED] else 0.0
+        spent.update({name: total * cost / costs.sum() for name, cost in zip(unit, costs, strict=True)})
+    if not any(spent.values()):
+        spent = {name: cost / sim.plan.regions[name].data["period"] for name, (_, cost) in sim.plan.costs.items()}
+    whole = sum(spent.values())
+    return {name: value / whole for name, value in spent.items()}
+
+
+# ---------------------------------------------------------------------- reset and copy
+
+def reset_activity(sim: Any) -> None:
+    """Clear signals, states and traces of every region; keep what its kind names as learned."""
+    memory = sim.memory
+    for name, region in sim.plan.regions.items():
+        rng = np.random.default_rng(seed_of(sim.seed, name))
+        fresh = region.kind.allocate(region.hyper, region.shapes, rng)
+        for key, array in memory.arrays[name].items():
+            if key not in region.kind.learned:
+                array[...] = fresh[key]
+        memory.words[memory.view_at[name] + d.W_ACTIVE + 1] = 0
+    memory.signals[:] = 0
+    memory.gathered[:] = 0
+    memory.counts[:] = -1
+    memory.active[:] = 0
+    memory.status[:, d.RESET] = 1
+
+
+def copy_simulation(sim: Any) -> Any:
+    """A simulation with the same state and no shared memory."""
+    twin = object.__new__(type(sim))
+    twin.__dict__.update({key: value for key, value in sim.__dict__.items()})
+    twin.graph = sim.graph.copy()
+    twin.plan = twin._make_plan()
+    twin.memory = Memory(twin.plan, twin.seed, sim.memory.arrays)
+    copy_values(sim.memory, twin.memory)
+    twin.curves = copy_curves(sim.curves)
+    twin.engine = Engine(twin.plan, twin.memory, twin.curves.acc, twin.threads)
+    twin.engine.learn = sim.engine.learn
+    twin.recorder = Recorder()
+    twin.skipped = dict(sim.skipped)
+    return twin
+
+
+def copy_curves(curves: Curves) -> Curves:
+    """An independent copy of the curves."""
+    import copy
+
+    return copy.deepcopy(curves)
+
+
+def copy_values(old: Memory, new: Memory) -> None:
+    """Copy everything that changes in a run, between memories of equal plans."""
+    for name in ("signals", "gathered", "counts", "active", "status", "baselines", "present", "defaults"):
+        getattr(new, name)[:] = getattr(old, name)
+    new.edges[:, d.E_CUT] = old.edges[:, d.E_CUT]
+    new.regions[:, d.FROZEN] = old.regions[:, d.FROZEN]
+    for name in new.row:
+        place = old.view_at[name] + d.W_ACTIVE + 1
+        new.words[new.view_at[name] + d.W_ACTIVE + 1] = old.words[place]
+        for key in old.plan.regions[name].hyper:
+            word = old.layouts[name].word[key]
+            new.words[new.view_at[name] + word] = old.words[old.view_at[name] + word]
+
+
+# ---------------------------------------------------------------------- a changed graph
+
+def replan(sim: Any, graph: Any) -> None:
+    """Plan the edited graph and carry over, by name, whatever still fits."""
+    former = sim.graph, sim.plan
+    if graph is not None:
+        sim.graph = (graph if isinstance(graph, RegionGraph) else RegionGraph.from_networkx(graph)).copy()
+    try:
+        plan = sim._make_plan()
+        memory = Memory(plan, sim.seed)
+    except Exception:
+        # a graph that cannot be planned leaves the simulation as it was
+        sim.graph, sim.plan = former
+        raise
+    old = sim.memory
+    sim.plan = plan
+    anew = [name for name in plan.sequence if name in old.row and not _carry_region(old, memory, name)]
+    for name in [*plan.sources, *plan.sequence]:
+        if name in old.count_rings and name not in anew:
+            _carry_signals(old, memory, name, sim.tick)
+    sim.memory = memory
+    sim.curves = sim.curves.carry(*sim._curve_rows())
+    sim.engine = Engine(plan, memory, sim.curves.acc, sim.threads)
+    before = set(old.row)
+    for name in sorted(set(plan.sequence) - before):
+        sim.curves.add_event(sim.tick, "grown", name)
+    for name in sorted(before - set(plan.sequence)):
+        sim.curves.add_event(sim.tick, "removed", name)
+    for name in anew:
+        sim.curves.add_event(sim.tick, "restarted", name, "its arrays no longer fit")
+
+
+def _carry_region(old: Memory, new: Memory, name: str) -> bool:
+    """Carry arrays and counters of one region; False where it must start anew."""
+    was, now = old.plan.regions[name], new.plan.regions[name]
+    if was.kind.name != now.kind.name:
+        return False
+    axes = now.kind.axes
+    for key, array in new.arrays[name].items():
+        former = old.arrays[name].get(key)
+        if former is None or former.dtype != array.dtype or former.ndim != array.ndim:
+            return False
+        if former.shape == array.shape and _same_edges(was.shapes, now.shapes):
+            array[...] = former
+        elif key in axes:
+            maps = [_axis_map(meaning, was.shapes, now.shapes, former.shape[k], array.shape[k])
+                    for k, meaning in enumerate(axes[key])]
+            array[np.ix_(*[m[1] for m in maps])] = former[np.ix_(*[m[0] for m in maps])]
+        elif former.shape == array.shape:
+            array[...] = former
+        elif key in now.kind.learned:
+            return False
+    new.status[new.row[name]] = old.status[old.row[name]]
+    a, b = old.baseline_at[name], new.baseline_at[name]
+    n = now.shapes.n_target
+    if was.shapes.n_target == n:
+        new.baselines[b : b + 2 * n] = old.baselines[a : a + 2 * n]
+    else:
+        new.status[new.row[name], d.SEEN] = 0
+    return True
+
+
+def _same_edges(was: Shapes, now: Shapes) -> bool:
+    return all([(e.name, e.start, e.stop) for e in getattr(was, role)] ==
+               [(e.name, e.start, e.stop) for e in getattr(now, role)]
+               for role in ("context", "target", "prior", "feedback"))
+
+
+def _axis_map(meaning: str, was: Shapes, now: Shapes, n_old: int, n_new: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which old places of an axis go where: by edge for the gathered vectors, else one to one."""
+    role = {"dense": "context"}.get(meaning, meaning)
+    if role not in ("context", "target", "prior", "feedback"):
+        n = min(n_old, n_new)
+        return np.arange(n), np.arange(n)
+    olds = {e.name: e for e in getattr(was, role)}
+    pairs = [(olds[e.name], e) for e in getattr(now, role)
+             if e.name in olds and e.stop - e.start == olds[e.name].stop - olds[e.name].start]
+    if meaning == "dense":
+        pairs = [(a, b) for a, b in pairs if b.rows == 0 and a.rows == 0]
+    source = np.concatenate([np.zeros(0, np.int64), *[np.arange(a.start, a.stop) for a, _ in pairs]])
+    target = np.concatenate([np.zeros(0, np.int64), *[np.arange(b.start, b.stop) for _, b in pairs]])
+    fits = (source < n_old) & (target < n_new)
+    return source[fits], target[fits]
+
+
+def _carry_signals(old: Memory, new: Memory, name: str, tick: int) -> None:
+    """Copy what is in flight: the slots of a node that recent ticks point to."""
+    old_at, old_slots = old.count_rings[name]
+    new_at, new_slots = new.count_rings[name]
+    recent = np.arange(max(0, tick - min(old_slots, new_slots)), tick)
+    counts = old.counts[old_at + (recent & (old_slots - 1))]
+    new.counts[new_at + (recent & (new_slots - 1))] = counts
+    for signal, (at, size, slots) in old.rings.items():
+        if signal.split(".")[0] != name or signal not in new.rings or new.rings[signal][1] != size:
+            continue
+        to, _, new_ring = new.rings[signal]
+        for count in np.unique(counts[counts >= 0])[-min(slots, new_ring):]:
+            a, b = at + (count & (slots - 1)) * size, to + (count & (new_ring - 1)) * size
+            new.signals[b : b + size] = old.signals[a : a + size]
+            if signal in old.list_rings and signal in new.list_rings:
+                a = old.list_rings[signal] + (count & (slots - 1)) * (size + 1)
+                b = new.list_rings[signal] + (count & (new_ring - 1)) * (size + 1)
+                new.active[b : b + size + 1] = old.active[a : a + size + 1]
+
+
+# ---------------------------------------------------------------------- imagination
+
+def _rows(sim: Any, known: dict[str, Any], ticks: int, where: str) -> dict[str, np.ndarray]:
+    """Given samples as one row a tick; a single sample holds for all of them."""
+    rows = {}
+    for name, value in known.items():
+        if name not in sim.plan.sources:
+            raise InputError(where, f"there is no source {name!r}", hint=nearest(name, sim.plan.sources))
+        shape = sim.plan.sources[name].shape
+        array = np.asarray(value, np.float32)
+        if array.size == np.prod(shape):
+            array = np.broadcast_to(array.reshape(shape), (ticks, *shape))
+        if len(array) < ticks:
+            raise InputError(where, f"needs {ticks} rows for source {name!r}", len(array))
+        rows[name] = Inputs({name: array[:ticks]}, {name: shape}, where).read(ticks)[1][name]
+    return rows
+
+
+def imagine(sim: Any, ticks: int, known: dict[str, Any], learn_copy: Any = None) -> dict[str, np.ndarray]:
+    """Run a copy on its own predictions; see :meth:`cortexsim.Simulation.imagine`."""
+    if isinstance(ticks, bool) or int(ticks) != ticks or ticks < 1:
+        raise InputError("imagine", "ticks must be a whole number of at least 1", ticks)
+    twin = learn_copy or sim.copy()
+    rows = _rows(sim, known, ticks, "imagine")
+    for name, source in sim.plan.sources.items():
+        if name not in rows and source.imagined_by is None:
+            raise InputError(f"source {name!r}", "nobody imagines it", hint="give its samples in known=, or "
+                             "declare imagined_by= when the source is added")
+    twin.engine.learn = twin.engine.scoring = False
+    repeat = twin._repeat()
+    found: dict[str, list[np.ndarray]] = {}
+    for k in range(ticks):
+        predictions = _imagine_tick(twin, {name: row[k : k + 1] for name, row in rows.items()}, repeat)
+        for signal, value in predictions.items():
+            found.setdefault(signal, []).append(value.ravel())
+    return {signal: np.array(values) for signal, values in found.items()}
+
+
+def _imagine_tick(twin: Any, given: dict[str, np.ndarray], repeat: int) -> dict[str, np.ndarray]:
+    tick, engine = twin.tick, twin.engine
+    for name, source in twin.plan.sources.items():
+        row = given.get(name) if source.known == "before" else None
+        engine.stage(name, tick, row, None, repeat, repeat)
+    engine.run_predict(tick)
+    values = {}
+    for name, source in twin.plan.sources.items():
+        row = given.get(name)
+        if row is None:
+            by = source.imagined_by if "." in source.imagined_by else f"{source.imagined_by}.prediction"
+            # a prediction is there already; any other port still holds the value of the tick before
+            row = engine.value(by, tick if by.endswith(".prediction") else tick - 1)[None]
+        engine.stage(name, tick, row, None, repeat, repeat)
+        values[f"{name}.value"] = row.copy()
+    engine.run(tick, tick + repeat, 1)
+    twin.tick += repeat
+    for name, region in twin.plan.regions.items():
+        if "prediction" in region.ports:
+            values[f"{name}.prediction"] = engine.value(f"{name}.prediction", twin.tick - 1)
+    return values
+
+
+def predict_ahead(sim: Any, known: dict[str, Any], ahead: int) -> dict[str, np.ndarray]:
+    """Predictions for `ahead` ticks from now: imagine the ticks between, then predict."""
+    if isinstance(ahead, bool) or int(ahead) != ahead or ahead < 1:
+        raise InputError("predict", "ahead must be a whole number of at least 1", ahead)
+    rows = _rows(sim, known, ahead, "predict")
+    twin = sim.copy()
+    imagine(twin, ahead - 1, {name: row[:-1] for name, row in rows.items()}, learn_copy=twin)
+    last = {name: row[-1] for name, row in rows.items() if sim.plan.sources[name].known == "before"}
+    return twin.predict(last)

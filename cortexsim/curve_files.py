@@ -1,0 +1,142 @@
+"""Learning curves as text, tidy columns, CSV and npz."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cortexsim.errors import FileError
+from cortexsim.files import write_file
+from cortexsim.measures import FIELDS, MEASURES, measure_of
+
+if TYPE_CHECKING:
+    from cortexsim.curves import Curves
+
+FORMAT = 1  #: Of the npz files; raised when what they hold changes.
+
+_WORDS = ("regions", "kinds", "score", "scores", "predicts", "start", "bin_width", "n_ticks", "events")
+
+
+def table_text(rows: Sequence[Mapping[str, Any]], share: Mapping[str, float] | None = None) -> str:
+    """Align the rows of ``Curves.table()`` as text, one line a region.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        In the order wanted.
+    share : mapping of str to float, optional
+        Each region's share of the running time, in 0..1, for one more column.
+
+    Returns
+    -------
+    str
+        Words to the left, numbers to the right, "-" for NaN; no line break at the end.
+    """
+    head = ["region", "kind", "predicts", "scores", "loss", "unit", "skill", "last value", "ticks"]
+    lines = [[row["region"], row["kind"], _short(row["predicts"], 32), row["scores"],
+              _number(row["loss"], ".4g"), row["unit"], _number(row["skill"], ".3f"),
+              _number(row["baseline_skill"], ".3f"), f"{row['ticks']:,}"] for row in rows]
+    if share is not None:
+        head.append("share of the time")
+        for line in lines:
+            line.append(_number(share.get(line[0], math.nan), ".1%"))
+    widths = [max(len(text) for text in column) for column in zip(head, *lines, strict=True)]
+    words = (0, 1, 2, 3, 5)
+    return "\n".join("  ".join(text.ljust(width) if place in words else text.rjust(width)
+                               for place, (text, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+                     for line in [head, ["-" * width for width in widths], *lines])
+
+
+def _number(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else format(value, form)
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def tidy_columns(curves: Curves) -> dict[str, NDArray[Any]]:
+    """The curves in long form: an entry per region and bin in which it was scored or learned.
+
+    Parameters
+    ----------
+    curves : Curves
+        What to write.
+
+    Returns
+    -------
+    dict of str to array
+        ``tick`` (middle of the bin), ``region``, ``kind``, ``scores`` and every measure, all of one length.
+    """
+    ticks = curves.ticks
+    sums = curves.acc[:, :len(ticks)]
+    rows, bins = np.nonzero(sums[..., FIELDS.index("ticks")] + sums[..., FIELDS.index("learned")])
+    has_last = np.array([unit != "bits" for unit in curves.score], dtype=bool)[rows]
+    columns: dict[str, NDArray[Any]] = {"tick": ticks[bins]}
+    for name, values in (("region", curves.regions), ("kind", curves.kinds), ("scores", curves.scores)):
+        columns[name] = np.array(values, dtype=object)[rows]
+    for measure in MEASURES:
+        columns[measure] = measure_of(sums[rows, bins], measure, has_last)
+    return columns
+
+
+def write_csv(curves: Curves, path: str | os.PathLike[str]) -> None:
+    """Write the tidy columns as CSV, an empty cell for NaN."""
+    columns = tidy_columns(curves)
+    plain = [["" if isinstance(value, float) and math.isnan(value) else value for value in column.tolist()]
+             for column in columns.values()]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*plain, strict=True))
+    write_file(path, lambda file: file.write(text.getvalue().encode()))
+
+
+def write_npz(curves: Curves, path: str | os.PathLike[str]) -> None:
+    """Write all that `read_npz` needs: the sums as they are, the words as JSON."""
+    words = json.dumps({"format": FORMAT, **{name: getattr(curves, name) for name in _WORDS}})
+    write_file(path, lambda file: np.savez_compressed(file, acc=curves.acc, words=np.array(words)))
+
+
+def read_npz(path: str | os.PathLike[str]) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """Read what `write_npz` wrote.
+
+    Returns
+    -------
+    words : dict
+        The attributes of the curves by name.
+    acc : float64 array [regions, bins, 8]
+        Their sums.
+
+    Raises
+    ------
+    FileError
+        Where there is no such file, or it does not hold learning curves.
+    """
+    where = f"file {os.fspath(path)!r}"
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            words = json.loads(str(data["words"]))
+            acc = np.ascontiguousarray(data["acc"], dtype=np.float64)
+        found = words["format"]
+        missing = [name for name in _WORDS if name not in words]
+    except FileNotFoundError:
+        raise FileError(where, "there is no such file") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error,
+            zipfile.BadZipFile) as error:
+        raise FileError(where, f"does not hold learning curves ({error})") from error
+    if found != FORMAT:
+        raise FileError(where, f"holds curves of another format than this version reads, {FORMAT}", found)
+    if missing or acc.ndim != 3 or (len(acc), acc.shape[2]) != (len(words["regions"]), len(FIELDS)):
+        raise FileError(where, f"holds incomplete curves (missing {missing}, sums of shape {acc.shape})")
+    return words, acc

@@ -1,0 +1,163 @@
+"""One running graph: its memory, its compiled kernels, and the calls into the driver. No checks of user input here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from cortexsim import driver as d
+from cortexsim import fallback, native
+from cortexsim.kind import STEPS
+from cortexsim.plan import Plan
+from cortexsim.tables import Memory
+
+_TABLE_NAMES = tuple(name for name, _, _ in d.TABLE_ARRAYS)
+
+
+class Engine:
+    """Drives the regions of a plan over ticks.
+
+    Parameters
+    ----------
+    plan : Plan
+    memory : Memory
+    curves : ndarray, float64 [regions, bins, 8]
+        In the order of the plan's sequence; the driver adds to it.
+    threads : int
+        Worker threads of the driver.
+    """
+
+    def __init__(self, plan: Plan, memory: Memory, curves: np.ndarray, threads: int) -> None:
+        self.plan = plan
+        self.memory = memory
+        self.curves = curves
+        self.threads = threads
+        self.learn = True
+        self.scoring = True
+        self.bin_start, self.bin_shift = 0, 0
+        self.probes = np.zeros((0, 5), np.int64)
+        self.records = np.zeros(1, np.float32)
+        self.record_start = 0
+        self.ready = False
+        self._words = np.zeros(d.TABLES.n_words, np.int64)
+        self.why_fallback = ""
+        self.names = plan.sequence
+
+    def prepare(self) -> None:
+        """Compile, or load from the cache, every kernel that the plan needs."""
+        if self.ready:
+            return
+        self.why_fallback = native.self_test()
+        for name, row in self.memory.row.items():
+            kind = self.plan.regions[name].kind
+            cells = self.memory.regions[row]
+            fused = name in self.plan.order.fused and kind.kernel("tick") is not None
+            for step, column in zip((*STEPS, "tick"), (d.PREDICT, d.COMPARE, d.UPDATE, d.TICK), strict=True):
+                kernel = kind.kernel(step)
+                if kernel is None or (step == "tick" and not fused):
+                    cells[column] = 0
+                elif self.why_fallback:
+                    cells[column] = 1
+                else:
+                    cells[column] = native.address(kernel, self.memory.layouts[name])
+        self.ready = True
+
+    def _tables(self) -> int:
+        """Write the driver's tables, and return their address."""
+        memory, words, place = self.memory, self._words, d.TABLES.word
+        scalars = {"learn": self.learn, "scoring": self.scoring, "bin_start": self.bin_start,
+                   "bin_shift": self.bin_shift, "trial_length": self.plan.trial.length if self.plan.trial else 0,
+                   "score_at": self.plan.trial.score_at if self.plan.trial else 0, "record_start": self.record_start,
+                   "signals_address": memory.signals.ctypes.data, "gathered_address": memory.gathered.ctypes.data,
+                   "words_address": memory.words.ctypes.data, "active_address": memory.active.ctypes.data}
+        for name, value in scalars.items():
+            words[place[name]] = int(value)
+        own = {"curves": self.curves, "probes": self.probes, "records": self.records}
+        for name in _TABLE_NAMES:
+            d.TABLES.put(words, name, own[name] if name in own else getattr(memory, name))
+        return words.ctypes.data
+
+    def run(self, start: int, end: int, block: int) -> None:
+        """Run the ticks [start, end), at most `block` of them a visit; sources must be staged."""
+        self.prepare()
+        address = self._tables()
+        if self.why_fallback:
+            fallback.run(self, start, end, block)
+        elif self.threads > 1 and len(self.plan.order.units) > 1:
+            former = numba.get_num_threads()
+            try:
+                numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
+                d.run_parallel(address, start, end, block)
+            finally:
+                numba.set_num_threads(former)
+        else:
+            d.run_serial(address, start, end, block)
+
+    def run_predict(self, tick: int) -> None:
+        """Run only the predict steps of a tick."""
+        self.prepare()
+        address = self._tables()
+        if self.why_fallback:
+            fallback.run_predict(self, tick)
+        else:
+            d.run_predict(address, tick)
+
+    def namespace(self) -> Any:
+        """The driver's tables for public numba, as the fallback needs them."""
+        return d.TABLES.namespace(self._words)
+
+    # ------------------------------------------------------------------ signals
+
+    def slot(self, node: str, tick: int) -> int:
+        """The slot that holds a node's value at a tick (-1: silent)."""
+        at, slots = self.memory.count_rings[node]
+        return int(self.memory.counts[at + (tick & (slots - 1))]) if tick >= 0 else -1
+
+    def value(self, signal: str, tick: int) -> np.ndarray:
+        """A signal's value at a recent tick, flat; zeros where its writer is silent."""
+        at, size, slots = self.memory.rings[signal]
+        slot = self.slot(signal.split(".")[0], tick)
+        if slot < 0:
+            return np.zeros(size, np.float32)
+        start = at + (slot & (slots - 1)) * size
+        return self.memory.signals[start : start + size].copy()
+
+    def stage(self, name: str, tick: int, rows: np.ndarray | None, present: np.ndarray | None, repeat: int = 1,
+              n_ticks: int = 1) -> None:
+        """Put samples of a source in its ring, one row for every `repeat` ticks from `tick` on.
+
+        `rows` None, or a row not present, leaves the source silent.
+        """
+        memory = self.memory
+        count_at, slots = memory.count_rings[name]
+        at, size, _ = memory.rings[f"{name}.value"]
+        ticks = np.arange(tick, tick + n_ticks)
+        numbers = ticks // repeat
+        counts = memory.counts[count_at : count_at + slots]
+        if rows is None:
+            counts[ticks & (slots - 1)] = -1
+            return
+        first = tick // repeat
+        ring = memory.signals[at : at + size * slots].reshape(slots, size)
+        places = np.arange(first, first + len(rows)) & (slots - 1)
+        ring[places] = rows
+        counts[ticks & (slots - 1)] = numbers if present is None else np.where(present[numbers - first], numbers, -1)
+        signal = f"{name}.value"
+        if signal in memory.list_rings:
+            start = memory.list_rings[signal]
+            lists = memory.active[start : start + slots * (size + 1)].reshape(slots, size + 1)
+            for place, row in zip(places, rows, strict=True):
+                active = np.flatnonzero(row)
+                lists[place, 0] = len(active)
+                lists[place, 1 : 1 + len(active)] = active
+
+    def staged_limit(self) -> int:
+        """How many samples may be staged at once without overwriting what delayed edges still read."""
+        limits = [1 << 16]
+        for name in self.plan.sources:
+            _, slots = self.memory.count_rings[name]
+            delay = max((e.delay for e in self.plan.edges.values() if e.source == name), default=0)
+            limits.append(slots - delay - self.plan.block - 1)
+        return max(1, min(limits))

@@ -1,0 +1,251 @@
+"""RegionGraph to and from networkx graphs, GraphML and node-link JSON; and what differs between two graphs.
+
+GraphML holds numbers, words and truth values only. What is more (tables, lists, nothing at all, text that XML would
+change) is written as JSON behind the mark ``json:``, so that every value comes back as it was.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import networkx as nx
+
+from cortexsim.attributes import (
+    GRAPH_DEFAULTS,
+    edge_attributes,
+    node_attributes,
+)
+from cortexsim.errors import FileError, GraphError, KindError
+from cortexsim.fields import FIELDS
+from cortexsim.files import write_file
+from cortexsim.graph_check import check_pending, checked_trial
+from cortexsim.shorthand import Reference, edge_name
+
+MARK = "json:"
+
+
+class GraphFiles(nx.MultiDiGraph):
+    """What a `RegionGraph` can do with files, other graphs and its own kind."""
+
+    @classmethod
+    def from_networkx(cls, graph: nx.Graph) -> Self:
+        """Read any directed networkx graph whose nodes and edges have the right attributes.
+
+        Parameters
+        ----------
+        graph : networkx.DiGraph or networkx.MultiDiGraph
+            Attributes that are missing get their defaults; text is read as what it stands for. The key of an edge,
+            or its attribute ``name``, is its name.
+
+        Returns
+        -------
+        RegionGraph
+            A graph of its own; `check` it, or give it to a simulation, which does.
+
+        Raises
+        ------
+        GraphError
+            An undirected graph, or an attribute that cannot be read.
+
+        Examples
+        --------
+        >>> from cortexsim.graph import RegionGraph
+        >>> plain = nx.DiGraph()
+        >>> plain.add_node("tone", type="source", shape=3)
+        >>> plain.add_node("A1", type="region", kind="delta", learning_rate=0.1)
+        >>> plain.add_edge("tone", "A1", role="target")
+        >>> plain.add_edge("A1", "A1", port="prediction")
+        >>> RegionGraph.from_networkx(plain).check()
+        RegionGraph: 1 source, 1 region, 2 edges
+        """
+        if not isinstance(graph, nx.Graph) or not graph.is_directed():
+            raise GraphError("graph", "must be a networkx DiGraph or MultiDiGraph", type(graph).__name__,
+                             "an edge leads from what is read to the region that reads it")
+        made = cls()
+        made.graph.update(_graph_attributes(graph.graph))
+        for name, data in graph.nodes(data=True):
+            made.add_node(name, **node_attributes(name, data))
+        edges = graph.edges(keys=True, data=True) if graph.is_multigraph() else (
+            (source, target, data.get("name", 0), data) for source, target, data in graph.edges(data=True))
+        names: set[str] = set()
+        for source, target, key, data in edges:
+            _read_edge(made, source, target, key, data, names)
+        return made
+
+    def to_graphml(self, path: str | os.PathLike[str]) -> None:
+        """Write GraphML, which networkx, yEd and Gephi read, without loss."""
+        plain = _plain_graph(self, _marked)
+        buffer = io.BytesIO()
+        nx.write_graphml(plain, buffer)
+        write_file(path, lambda file: file.write(buffer.getvalue()))
+
+    @classmethod
+    def from_graphml(cls, path: str | os.PathLike[str]) -> Self:
+        """Read GraphML; a FileError says that the file is missing or is none, a GraphError what does not fit."""
+        text = read_bytes(path)
+        try:
+            plain = nx.read_graphml(io.BytesIO(text), edge_key_type=str, force_multigraph=True)
+        except (ElementTree.ParseError, nx.NetworkXError, KeyError, ValueError) as error:
+            raise FileError(f"file {os.fspath(path)!r}", f"is not GraphML that networkx can read ({error})") from error
+        with naming_file(path):
+            for table in (plain.graph, *plain.nodes.values(), *plain.edges.values()):
+                table.update({key: _unmarked(value) for key, value in table.items()})
+            return cls.from_networkx(plain)
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write node-link JSON without loss."""
+        data = nx.node_link_data(_plain_graph(self, _jsonable), edges="edges")
+        write_file(path, lambda file: file.write(json.dumps(data, indent=1, ensure_ascii=False).encode()))
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> Self:
+        """Read node-link JSON; a FileError says that the file is missing or is none, a GraphError what does not fit."""
+        text = read_bytes(path)
+        try:
+            plain = nx.node_link_graph(json.loads(text), directed=True, multigraph=True, edges="edges")
+        except (ValueError, KeyError, TypeError, AttributeError, nx.NetworkXError) as error:
+            raise FileError(f"file {os.fspath(path)!r}", f"is not node-link JSON ({error!r})") from error
+        with naming_file(path):
+            return cls.from_networkx(plain)
+
+    def differences(self, other: nx.MultiDiGraph) -> list[str]:
+        """What is not equal in two graphs, in words; the order of nodes and edges does not count."""
+        return _differences(self, other)
+
+    def same(self, other: nx.MultiDiGraph) -> bool:
+        """Whether two graphs have the same sources, regions, edges, trial, stream and words."""
+        return not self.differences(other)
+
+
+def _graph_attributes(given: Mapping[str, Any]) -> dict[str, Any]:
+    data = {key: value for key, value in given.items() if key not in ("node_default", "edge_default")}
+    for key in ("stream", "trial", "defaults"):
+        if isinstance(data.get(key), str):
+            try:
+                data[key] = json.loads(data[key])
+            except json.JSONDecodeError as error:
+                raise GraphError(f"graph attribute {key!r}", f"is not JSON ({error})", data[key]) from None
+        data[key] = GRAPH_DEFAULTS[key] if data.get(key) is None else data[key]
+    if data["trial"] is not None:
+        unknown = [key for key in data["trial"] if key not in ("length", "spans", "score_at")]
+        if unknown or "length" not in data["trial"]:
+            raise GraphError("graph attribute 'trial'", "must hold length, spans and score_at", data["trial"])
+        data["trial"] = checked_trial(**data["trial"])
+    return data
+
+
+def _read_edge(
+    made: GraphFiles, source: str, target: str, key: Any, given: Mapping[str, Any], names: set[str]
+) -> None:
+    given = dict(given)
+    name = key if isinstance(key, str) else given.get("name")
+    if name is not None and given.get("name") == name:
+        del given["name"]
+    where = f"edge {name!r}" if name else f"edge {source!r} -> {target!r}"
+    data = edge_attributes(where, given, made.nodes[source])
+    if name is None:
+        reference = Reference(source, data["port"], data["select"], data["delay"])
+        name = edge_name(reference, target, data["role"])
+    if name in names:
+        raise GraphError(f"edge {name!r}", "is in the graph twice", hint="give one of them another key")
+    names.add(name)
+    made.add_edge(source, target, key=name, **data)
+
+
+@contextmanager
+def naming_file(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the name of a file before the errors of what is in it."""
+    try:
+        yield
+    except (GraphError, KindError) as error:
+        where = f"{os.fspath(path)}: {error.where}"
+        named = type(error)(where, error.what, error.got, error.hint) if error.got is not None else type(error)(
+            where, error.what, hint=error.hint)
+        raise named from error
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of a file; a FileError names a file that cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FileError(f"file {os.fspath(path)!r}", f"cannot be read ({error.strerror or error})") from error
+
+
+def _plain_graph(graph: nx.MultiDiGraph, convert: Callable[[Any], Any]) -> nx.MultiDiGraph:
+    """The graph with values that a file format can hold."""
+    check_pending(graph)
+    plain = nx.MultiDiGraph(**{key: convert(value) for key, value in graph.graph.items()})
+    for name, data in graph.nodes(data=True):
+        plain.add_node(name, **{key: convert(value) for key, value in data.items()})
+    for source, target, name, data in graph.edges(keys=True, data=True):
+        plain.add_edge(source, target, key=name, **{key: convert(value) for key, value in data.items()})
+    return plain
+
+
+def _jsonable(value: Any) -> Any:
+    """Fields as text; the rest as it is, which json turns into lists and tables."""
+    return str(value) if isinstance(value, tuple(FIELDS.values())) else value
+
+
+def _marked(value: Any) -> Any:
+    value = _jsonable(value)
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str) and value and value.isprintable() and not value.startswith(MARK):
+        return value
+    return MARK + json.dumps(value)
+
+
+def _unmarked(value: Any) -> Any:
+    if not (isinstance(value, str) and value.startswith(MARK)):
+        return value
+    try:
+        return json.loads(value.removeprefix(MARK))
+    except json.JSONDecodeError:  # somebody else's text
+        return value
+
+
+def _differences(first: nx.MultiDiGraph, second: nx.MultiDiGraph) -> list[str]:
+    # defaults have been applied when a graph was read: they are kept for the next file and change nothing
+    tables = [
+        {("graph", key): value for key, value in graph.graph.items() if key not in ("defaults", "version")}
+        | {("node", name): dict(data) for name, data in graph.nodes(data=True)}
+        | {("edge", name): {"from": source, "to": target} | data
+           for source, target, name, data in graph.edges(keys=True, data=True)}
+        for graph in (first, second)
+    ]
+    found = []
+    for what in tables[0].keys() | tables[1].keys():
+        label = f"{what[0]} {what[1]!r}"
+        if what not in tables[0] or what not in tables[1]:
+            found.append(f"{label}: only in the {'second' if what not in tables[0] else 'first'} graph")
+            continue
+        one, two = (_comparable(table[what]) for table in tables)
+        if one == two:
+            continue
+        if what[0] == "graph":
+            found.append(f"{label}: {one!r} and {two!r}")
+            continue
+        for key in sorted(one.keys() | two.keys(), key=str):
+            if one.get(key) != two.get(key):
+                found.append(f"{label}: {key} is {one.get(key)!r} and {two.get(key)!r}")
+    return sorted(found)
+
+
+def _comparable(value: Any) -> Any:
+    """Tuples and lists compare as one, NaN equals itself; True and 1 stay apart."""
+    if isinstance(value, Mapping):
+        return {key: _comparable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_comparable(item) for item in value]
+    if isinstance(value, bool) or value != value:
+        return repr(value)
+    return value

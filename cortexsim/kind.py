@@ -1,0 +1,432 @@
+"""The contract of a kind, and the checker of it.
+
+A *kind* is a learning rule with its dynamics. It is a module (or any object with the same attributes) that brings
+
+==================  ==============================================================================================
+``Hyper``           frozen dataclass of hyperparameters; each field is made by :func:`hyper`
+``allocate``        ``allocate(hyper, shapes, rng) -> dict`` of named numpy arrays (float32, float64, int32, int64)
+``ports``           ``ports(hyper, shapes) -> dict`` from the ports it writes to their shapes
+``LEARNED``         names of the arrays that learning changes; all others are activity, cleared by ``reset``
+``predict``         kernel: reads context, writes ``prediction`` and scratch
+``compare``         kernel, optional: writes ``error`` (default: target minus prediction)
+``update``          kernel: learns, writes state, reconstruction and the score
+``tick``            kernel, optional: predict, compare and update in one pass, with the same bits
+``ROLES``           roles of edges it accepts; ``NEEDS`` those it cannot do without
+``SCORE``           ``"mse"`` or ``"bits"`` (or a function of ``Hyper`` that tells); ``SCORES`` says what is scored: ``"forecast"`` or ``"reconstruction"``
+``SETTLES``         True: ``predicts=`` makes the pair prediction -> prior, error -> feedback
+``WRITES_FEEDBACK`` True: it writes ``feedback``, one slice per context edge
+``AXES``            optional: what each axis of an array means, so that learned values survive an edit of the graph
+``cost``            optional: ``cost(hyper, shapes) -> (flops, bytes)`` per tick
+==================  ==============================================================================================
+
+A kernel is a plain Python function of one argument, the *view* of one region at one tick. ``docs/contract.md`` lists
+what a view holds. Kernels are compiled when a plan first needs them, and call nothing outside their file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from cortexsim.errors import KindError, nearest
+
+ROLES = ("context", "target", "prior", "feedback", "gate", "modulator")
+PORTS = ("prediction", "error", "state", "reconstruction", "feedback")
+# the step of a tick in which a port is written, and in which a role is read
+PORT_STEP = {"prediction": "predict", "error": "compare", "feedback": "compare", "state": "update",
+             "reconstruction": "update"}
+ROLE_STEP = {"context": "predict", "gate": "predict", "modulator": "predict", "target": "compare",
+             "prior": "compare", "feedback": "update"}
+STEPS = ("predict", "compare", "update")
+KERNELS = ("predict", "compare", "update", "tick")
+
+
+@dataclass(frozen=True)
+class HyperField:
+    """What is known of one hyperparameter: the search space, the docs and the checks all come from it."""
+
+    name: str
+    default: Any
+    low: float | None
+    high: float | None
+    scale: str
+    unit: str
+    doc: str
+    choices: tuple[str, ...]
+    structural: bool
+
+    @property
+    def integer(self) -> bool:
+        """Whether kernels read it as an integer (bool, int, or the index of a choice)."""
+        return bool(self.choices) or isinstance(self.default, (bool, int))
+
+    def allowed(self) -> str:
+        """The allowed values, in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if isinstance(self.default, bool):
+            return "true or false"
+        number = "a whole number" if isinstance(self.default, int) else "a number"
+        if self.low is None and self.high is None:
+            return number
+        low = "-inf" if self.low is None else f"{self.low:g}"
+        high = "inf" if self.high is None else f"{self.high:g}"
+        return f"{number} in [{low}, {high}]"
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return `value` in the field's own type, or raise a :class:`KindError` that says what is allowed."""
+        bad = KindError(where, f"{self.name} must be {self.allowed()}", value, f"the default is {self.default!r}")
+        if self.choices:
+            if value not in self.choices:
+                hint = nearest(str(value), self.choices)
+                raise KindError(where, f"{self.name} must be {self.allowed()}", value, hint)
+            return str(value)
+        if isinstance(self.default, bool):
+            if not isinstance(value, (bool, np.bool_)):
+                raise bad
+            return bool(value)
+        if isinstance(value, (bool, str)) or not np.isscalar(value):
+            raise bad
+        number = float(value)  # type: ignore[arg-type]
+        if isinstance(self.default, int):
+            if number != int(number):
+                raise bad
+            number = int(number)
+        outside = (self.low is not None and number < self.low) or (self.high is not None and number > self.high)
+        if outside or not np.isfinite(number):
+            raise bad
+        return number
+
+    def encode(self, value: Any) -> float:
+        """The number that kernels see: choices become their index."""
+        return float(self.choices.index(value)) if self.choices else float(value)
+
+
+def hyper(default: Any, doc: str, *, low: float | None = None, high: float | None = None, scale: str = "linear",
+          unit: str = "", choices: tuple[str, ...] = (), structural: bool = False) -> Any:
+    """Declare one hyperparameter of a kind, once for validation, docs and search.
+
+    Parameters
+    ----------
+    default : float, int, bool or str
+        Its default; the type of the default is the type of the field.
+    doc : str
+        One line of meaning.
+    low, high : float, optional
+        The allowed range, both ends included.
+    scale : {"linear", "log"}
+        How a search should step through the range.
+    unit : str
+        The unit, such as ``"1/tick"``.
+    choices : tuple of str
+        For a field of words: the allowed ones. A kernel sees the index.
+    structural : bool
+        True where the shapes of arrays depend on it: it cannot change during a run.
+
+    Returns
+    -------
+    dataclasses.Field
+        To be assigned in the body of a kind's frozen dataclass ``Hyper``.
+    """
+    extra = {"doc": doc, "low": low, "high": high, "scale": scale, "unit": unit, "choices": tuple(choices),
+             "structural": structural}
+    return dataclasses.field(default=default, metadata=extra)
+
+
+@dataclass(frozen=True)
+class EdgeShape:
+    """One edge as a kind sees it: a slice of the gathered vector of its role.
+
+    ``rows == 0`` is a dense edge; otherwise the slice holds `rows` patches of `per_row` values, and unit `i` of the
+    region reads patch ``i // features``. `shared` asks for one set of weights at all positions.
+    """
+
+    name: str
+    source: str
+    start: int
+    stop: int
+    rows: int = 0
+    per_row: int = 0
+    shared: bool = False
+    delay: int = 0
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """All sizes that a kind may ask for when it allocates."""
+
+    region: str
+    shape: tuple[int, ...] | None
+    context: tuple[EdgeShape, ...] = ()
+    target: tuple[EdgeShape, ...] = ()
+    prior: tuple[EdgeShape, ...] = ()
+    feedback: tuple[EdgeShape, ...] = ()
+    predicts: tuple[EdgeShape, ...] = ()
+
+    def total(self, role: str) -> int:
+        """Length of the gathered vector of `role`."""
+        edges = getattr(self, role)
+        return edges[-1].stop if edges else 0
+
+    @property
+    def n_context(self) -> int:
+        """Length of the gathered context."""
+        return self.total("context")
+
+    @property
+    def n_target(self) -> int:
+        """Length of the gathered target."""
+        return self.total("target")
+
+    @property
+    def n_dense(self) -> int:
+        """How many of the leading context values come over dense edges."""
+        return sum(edge.stop - edge.start for edge in self.context if edge.rows == 0)
+
+    @property
+    def size(self) -> int | None:
+        """Number of units that the graph gave the region, or None."""
+        return None if self.shape is None else int(np.prod(self.shape))
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """The sheet of the target: its own shape where there is one dense target edge, else one line."""
+        if len(self.target) == 1 and self.target[0].rows == 0 and self.target[0].shape:
+            return self.target[0].shape
+        return (self.n_target,)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind that has passed the checker; made by :func:`find_kind`."""
+
+    name: str
+    namespace: Any = dataclasses.field(repr=False)
+
+    def _get(self, attribute: str, default: Any = None) -> Any:
+        return getattr(self.namespace, attribute, default)
+
+    @property
+    def Hyper(self) -> type:
+        """The dataclass of hyperparameters."""
+        return self.namespace.Hyper
+
+    @property
+    def doc(self) -> str:
+        """The docstring: equation, shapes, cost and source."""
+        return inspect.cleandoc(self._get("__doc__") or "")
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """Names of the arrays that learning changes."""
+        return tuple(self._get("LEARNED", ()))
+
+    @property
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        """What each axis of an array stands for."""
+        return dict(self._get("AXES", {}))
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles of the edges that it accepts."""
+        return tuple(self._get("ROLES", ("context", "target", "gate", "modulator")))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Roles of which it needs at least one edge."""
+        return tuple(self._get("NEEDS", ("target",)))
+
+    @property
+    def scores(self) -> str:
+        """``"forecast"`` or ``"reconstruction"``: what its curve scores."""
+        return self._get("SCORES", "forecast")
+
+    @property
+    def settles(self) -> bool:
+        """Whether ``predicts=`` makes the settling pair of edges."""
+        return bool(self._get("SETTLES", False))
+
+    @property
+    def writes_feedback(self) -> bool:
+        """Whether it sends feedback along its context edges."""
+        return bool(self._get("WRITES_FEEDBACK", False))
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        """The ports that it writes."""
+        return tuple(self._get("PORTS", ("prediction", "error")))
+
+    def score_unit(self, values: dict[str, Any]) -> str:
+        """The unit of the loss for checked hyperparameters: ``SCORE`` may be a function of ``Hyper``."""
+        score = self._get("SCORE", "mse")
+        return score(self.Hyper(**values)) if callable(score) else score
+
+    def kernel(self, step: str) -> Callable[[Any], None] | None:
+        """The plain Python function of a kernel, or None where the kind does not bring it."""
+        return self._get(step)
+
+    def hyper_fields(self) -> dict[str, HyperField]:
+        """Its hyperparameters by name, in the order of declaration."""
+        return {f.name: HyperField(name=f.name, default=f.default, **f.metadata)
+                for f in dataclasses.fields(self.Hyper)}
+
+    def check_hyper(self, region: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Complete and check hyperparameters.
+
+        Parameters
+        ----------
+        region : str
+            Whose they are, for the message.
+        values : dict
+            What the user set.
+
+        Returns
+        -------
+        dict
+            All fields, defaults filled in.
+
+        Raises
+        ------
+        KindError
+            For an unknown name or a value out of range.
+        """
+        fields = self.hyper_fields()
+        where = f"region {region!r}"
+        for name in values:
+            if name not in fields:
+                raise KindError(where, f"kind {self.name!r} has no hyperparameter {name!r}", hint=nearest(name, fields))
+        return {name: field.check(values.get(name, field.default), where) for name, field in fields.items()}
+
+    def ports(self, values: dict[str, Any], shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        """Shapes of the ports it writes, for checked hyperparameters."""
+        return self.namespace.ports(self.Hyper(**values), shapes)
+
+    def allocate(self, values: dict[str, Any], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Named arrays of one region, checked."""
+        arrays = self.namespace.allocate(self.Hyper(**values), shapes, rng)
+        where = f"kind {self.name!r}"
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64", "int32", "int64"):
+                got = getattr(array, "dtype", type(array).__name__)
+                raise KindError(where, f"array {name!r} must be float32, float64, int32 or int64", str(got))
+        for name in self.learned:
+            if name not in arrays:
+                raise KindError(where, f"LEARNED names {name!r}, which allocate does not bring",
+                                hint=nearest(name, arrays))
+        return arrays
+
+    def cost(self, values: dict[str, Any], shapes: Shapes) -> tuple[float, float]:
+        """Estimated flops and bytes of a tick (default: one weight from every context to every target unit)."""
+        own = self._get("cost")
+        if own is not None:
+            flops, size = own(self.Hyper(**values), shapes)
+            return float(flops), float(size)
+        weights = max(1, shapes.n_context) * max(1, shapes.n_target, shapes.size or 0)
+        return 4.0 * weights, 8.0 * weights
+
+
+def list_kinds() -> list[str]:
+    """Names of the kinds that come with cortexsim, found by listing the folder."""
+    import cortexsim.kinds as package
+
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+
+
+def kind_name(kind: Any) -> str:
+    """The name under which a graph stores a kind: a string as it is, a module or class by its dotted path."""
+    if isinstance(kind, str):
+        return kind
+    if isinstance(kind, Kind):
+        return kind.name
+    if inspect.ismodule(kind):
+        prefix = "cortexsim.kinds."
+        return kind.__name__.removeprefix(prefix)
+    if inspect.isclass(kind):
+        return f"{kind.__module__}:{kind.__qualname__}"
+    raise KindError("kind", "must be a name, a module or a class", type(kind).__name__)
+
+
+@lru_cache(maxsize=None)
+def find_kind(name: str) -> Kind:
+    """Find a kind by its name or by a dotted path, and check it against the contract.
+
+    Parameters
+    ----------
+    name : str
+        ``"delta"`` (a file of cortexsim/kinds), ``"package.module"`` or ``"package.module:object"``.
+
+    Returns
+    -------
+    Kind
+
+    Raises
+    ------
+    KindError
+        Where there is no such kind, or it breaks the contract.
+    """
+    known = list_kinds()
+    where = f"kind {name!r}"
+    if name in known:
+        namespace: Any = importlib.import_module(f"cortexsim.kinds.{name}")
+    else:
+        module, _, attribute = name.partition(":")
+        if "." not in module and not attribute:
+            raise KindError(where, "is not known", hint=nearest(name, known))
+        try:
+            namespace = importlib.import_module(module)
+            for part in filter(None, attribute.split(".")):
+                namespace = getattr(namespace, part)
+        except (ImportError, AttributeError) as error:
+            hint = "kinds outside the package are named 'module:object'; " + nearest(name, known)
+            raise KindError(where, f"cannot be imported: {error}", hint=hint) from error
+    check_kind(name, namespace)
+    return Kind(name, namespace)
+
+
+def check_kind(name: str, namespace: Any) -> None:
+    """Check that a module or object keeps the contract of a kind.
+
+    Parameters
+    ----------
+    name : str
+        Its name, for the message.
+    namespace : object
+        The module or class that holds ``Hyper``, ``allocate``, ``ports`` and the kernels.
+
+    Raises
+    ------
+    KindError
+        Naming the kind, the attribute and what is expected of it.
+    """
+    where = f"kind {name!r}"
+    Hyper = getattr(namespace, "Hyper", None)
+    if not (dataclasses.is_dataclass(Hyper) and Hyper.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+        raise KindError(where, "needs Hyper, a frozen dataclass")
+    for field in dataclasses.fields(Hyper):
+        if "doc" not in field.metadata:
+            raise KindError(where, f"Hyper.{field.name} must be made by cortexsim.kind.hyper(default, doc, ...)")
+    for attribute in ("allocate", "ports", "predict", "update"):
+        if not callable(getattr(namespace, attribute, None)):
+            raise KindError(where, f"needs a function {attribute!r}")
+    for step in KERNELS:
+        kernel = getattr(namespace, step, None)
+        if kernel is not None and len(inspect.signature(kernel).parameters) != 1:
+            raise KindError(where, f"kernel {step!r} must take one argument, the view of its region")
+    choices = {"SCORE": ("mse", "bits"), "SCORES": ("forecast", "reconstruction")}
+    for attribute, allowed in choices.items():
+        value = getattr(namespace, attribute, allowed[0])
+        if not callable(value) and value not in allowed:
+            raise KindError(where, f"{attribute} must be one of {', '.join(allowed)}", value)
+    for attribute, words in (("ROLES", ROLES), ("NEEDS", ROLES), ("PORTS", PORTS)):
+        for value in getattr(namespace, attribute, ()):
+            if value not in words:
+                raise KindError(where, f"{attribute} holds {value!r}", hint=nearest(value, words))

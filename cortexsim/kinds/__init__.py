@@ -1,0 +1,1 @@
+"""One kind a file: the learning rules that come with cortexsim."""

@@ -1,0 +1,275 @@
+"""subspace: learns a linear code of its target and rebuilds the target from it.
+
+Equation, in the names of the code (``x`` target less its running mean, ``y`` code, ``e`` what the code leaves over)::
+
+    y = W x,    e = x - W^T y
+    Oja's subspace rule:   W <- W + step y e^T
+    Sanger's variant:      W_i <- W_i + step y_i (x - sum_{j <= i} y_j W_j)
+    step = learning_rate / (1 + updates / decay_updates) / max(|x|^2, its running mean)
+
+The rows of ``W`` come to span the principal subspace of the target (Oja), or to be its principal components in their
+order (Sanger). ``whiten`` divides each unit of the state by its running standard deviation.
+
+Shapes: ``W`` (units, target); with a window on its target edge, each position of the region's sheet codes its own
+patch: ``W`` is (units, patch), or (features, patch) where the field shares its weights.
+Cost of a tick: 6 flops and 8 bytes for each weight and position (Sanger: 8 flops).
+
+Sources: E. Oja, Neural networks, principal components, and subspaces, Int. J. Neural Systems 1 (1989) 61-68,
+doi:10.1142/S0129065789000475; T. D. Sanger, Neural Networks 2 (1989) 459-473, doi:10.1016/0893-6080(89)90044-0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from cortexsim.errors import KindError
+from cortexsim.kind import hyper
+from cortexsim.native import helper
+
+ROLES = ("target", "gate", "modulator")
+NEEDS = ("target",)
+PORTS = ("error", "state", "reconstruction")
+SCORES = "reconstruction"
+LEARNED = ("W", "mean", "variance", "power", "updates")
+AXES = {"W": ("unit", "target"), "mean": ("target",), "variance": ("unit",)}
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """Hyperparameters of ``subspace``."""
+
+    learning_rate: float = hyper(0.5, "step size, in units of the target's power", low=0.0, high=2.0, scale="log",
+                                 unit="1/update")
+    decay_updates: float = hyper(0.0, "updates after which the step is halved, then falls as 1/t; 0 keeps it", low=0.0,
+                                 high=1e9, scale="log", unit="updates")
+    rule: str = hyper("oja", "Oja's subspace rule, or Sanger's ordered components", choices=("oja", "sanger"))
+    center: bool = hyper(True, "code the deviation from the target's running mean")
+    whiten: bool = hyper(False, "divide each unit of the state by its running standard deviation")
+    memory: float = hyper(1000.0, "updates over which the power and the variances are averaged", low=1.0, high=1e9,
+                          scale="log", unit="updates")
+
+
+def _positions(shapes):
+    """Number of positions and width of one position's patch; all target edges must agree on the positions."""
+    rows = {edge.rows or 1 for edge in shapes.target}
+    if len(rows) > 1:
+        raise KindError(f"region {shapes.region!r}", "its target edges must have the same number of positions",
+                        sorted(rows), "give them windows of one grid, or make them all dense")
+    (count,) = rows
+    if shapes.size % count:
+        raise KindError(f"region {shapes.region!r}", f"size must be a multiple of its {count} positions", shapes.size)
+    return count, shapes.n_target // count
+
+
+def ports(hyper, shapes):
+    """The state is the region's own sheet; error and reconstruction have the shape of what it sees."""
+    if shapes.size is None:
+        raise KindError(f"region {shapes.region!r}", "a subspace needs size= or shape=, the number of its units")
+    return {"state": shapes.shape, "error": shapes.target_shape, "reconstruction": shapes.target_shape}
+
+
+def allocate(hyper, shapes, rng):
+    """Rows of ``W`` start orthonormal, in random directions."""
+    count, width = _positions(shapes)
+    features = shapes.size // count
+    if features > width:
+        raise KindError(f"region {shapes.region!r}", f"cannot have more units than its target ({width} a position)",
+                        features)
+    shared = any(edge.shared for edge in shapes.target)
+    blocks = [np.linalg.qr(rng.standard_normal((width, features)))[0].T for _ in range(1 if shared else count)]
+    return {
+        "W": np.ascontiguousarray(np.concatenate(blocks), np.float32),
+        "mean": np.zeros(shapes.n_target, np.float32),
+        "variance": np.ones(shapes.size, np.float32),
+        "power": np.zeros(1, np.float64),
+        "updates": np.zeros(1, np.int64),
+        "code": np.zeros(shapes.size, np.float32),
+        "patch": np.zeros(width, np.float32),
+        "rest": np.zeros(width, np.float32),
+    }
+
+
+def cost(hyper, shapes):
+    """Flops and bytes of a tick."""
+    count, width = _positions(shapes)
+    weights = shapes.size * width
+    return (8.0 if hyper.rule == "sanger" else 6.0) * weights, 8.0 * weights + 30.0 * shapes.n_target
+
+
+@helper
+def _patch(r, values, k, out):
+    """Collect the patch of position `k` from every target edge."""
+    edges, at = r.target_edges, 0
+    for j in range(edges.shape[0]):
+        rows = max(1, edges[j, 2])
+        width = (edges[j, 1] - edges[j, 0]) // rows
+        here = edges[j, 0] + k * width
+        for i in range(width):
+            out[at + i] = values[here + i]
+        at += width
+
+
+@helper
+def _unpatch(r, values, k, out):
+    edges, at = r.target_edges, 0
+    for j in range(edges.shape[0]):
+        rows = max(1, edges[j, 2])
+        width = (edges[j, 1] - edges[j, 0]) // rows
+        here = edges[j, 0] + k * width
+        for i in range(width):
+            out[here + i] = values[at + i]
+        at += width
+
+
+@helper
+def _encode(r, x, first, own, features):
+    """y = W x for one position; `rest` becomes x - W^T y."""
+    W, y, rest = r.W, r.code, r.rest
+    for j in range(x.shape[0]):
+        rest[j] = x[j]
+    for i in range(features):
+        total = np.float32(0.0)
+        for j in range(x.shape[0]):
+            total += W[own + i, j] * x[j]
+        y[first + i] = total
+    for i in range(features):
+        for j in range(x.shape[0]):
+            rest[j] -= y[first + i] * W[own + i, j]
+
+
+@helper
+def _learn(r, x, e, first, own, features, step):
+    """One position's update; Sanger's rule peels the units off one by one. Returns the squared size of the update."""
+    W, y, rest = r.W, r.code, r.rest
+    squared, length = np.float32(0.0), np.float32(0.0)
+    if r.rule == 1:
+        for j in range(x.shape[0]):
+            rest[j] = x[j]
+    for i in range(features):
+        g = step * y[first + i]
+        length = np.float32(0.0)
+        if r.rule == 1:
+            for j in range(x.shape[0]):
+                rest[j] -= y[first + i] * W[own + i, j]
+                W[own + i, j] += g * rest[j]
+                length += rest[j] * rest[j]
+        else:
+            for j in range(x.shape[0]):
+                W[own + i, j] += g * e[j]
+                length += e[j] * e[j]
+        squared += g * g * length
+    return squared
+
+
+@helper
+def _compare(r):
+    target, error, mean, x = r.target, r.error, r.mean, r.patch
+    count = max(1, r.target_edges[0, 2])
+    features = r.code.shape[0] // count
+    # the centred target waits in `error` until its position is encoded
+    for i in range(target.shape[0]):
+        error[i] = target[i] - mean[i] if r.center == 1 else target[i]
+    for k in range(count):
+        own = 0 if r.W.shape[0] == features else k * features
+        _patch(r, error, k, x)
+        _encode(r, x, k * features, own, features)
+        _unpatch(r, r.rest, k, error)
+
+
+@helper
+def _emit(r):
+    """Write state, reconstruction and the loss."""
+    y, state, error, target = r.code, r.state, r.error, r.target
+    dead, loss = 0, 0.0
+    for i in range(y.shape[0]):
+        scale = np.float32(1.0)
+        if r.whiten == 1:
+            scale = np.float32(1.0) / np.float32(math.sqrt(r.variance[i] + np.float32(1e-6)))
+        state[i] = y[i] * scale
+        dead += abs(y[i]) < np.float32(1e-6)
+    for i in range(error.shape[0]):
+        r.reconstruction[i] = target[i] - error[i]
+        loss += np.float64(error[i]) * error[i]
+    r.score[0] = loss / error.shape[0]
+    r.score[2] = dead / y.shape[0]
+    r.score[3] = 0.0
+
+
+@helper
+def _statistics(r):
+    """Running power, variances and mean; returns the step of this update."""
+    target, mean, y = r.target, r.mean, r.code
+    r.updates[0] += 1
+    n = r.updates[0]
+    rate = 1.0 / min(float(n), float(r.memory))
+    power = 0.0
+    for i in range(target.shape[0]):
+        x = target[i] - mean[i] if r.center == 1 else target[i]
+        power += np.float64(x) * x
+    count = max(1, r.target_edges[0, 2])
+    r.power[0] += rate * (power / count - r.power[0])
+    for i in range(y.shape[0]):
+        r.variance[i] += np.float32(rate) * (y[i] * y[i] - r.variance[i])
+    slow = 1.0
+    if r.decay_updates > 0:
+        slow = 1.0 / (1.0 + n / float(r.decay_updates))
+    # the larger of the two: a target that suddenly grows must not throw the weights out of the ball
+    return np.float32(r.learning_rate * slow / (max(r.power[0], power / count) + 1e-12))
+
+
+@helper
+def _update(r):
+    _emit(r)
+    r.score[1] = 0.0
+    if r.learn == 0:
+        return
+    step = _statistics(r)
+    error, target, mean, x = r.error, r.target, r.mean, r.patch
+    count = max(1, r.target_edges[0, 2])
+    features = r.code.shape[0] // count
+    shared = r.W.shape[0] == features
+    if shared:
+        step /= np.float32(count)
+    squared = np.float32(0.0)
+    for k in range(count):
+        own = 0 if shared else k * features
+        first = k * features
+        if r.rule == 1:
+            # Sanger's rule peels the units off the target itself, not off what all of them leave over
+            _patch(r, target, k, x)
+            if r.center == 1:
+                _patch(r, mean, k, r.rest)
+                for j in range(x.shape[0]):
+                    x[j] -= r.rest[j]
+            squared += _learn(r, x, x, first, own, features, step)
+        else:
+            _patch(r, error, k, r.rest)
+            squared += _learn(r, x, r.rest, first, own, features, step)
+    r.score[1] = math.sqrt(squared / r.W.size)
+    if r.center == 1:
+        rate = np.float32(1.0 / r.updates[0])
+        for i in range(target.shape[0]):
+            mean[i] += rate * (target[i] - mean[i])
+
+
+def predict(r):
+    """A code predicts nothing: it rebuilds, after the fact."""
+
+
+def compare(r):
+    """y = W x, e = x - W^T y."""
+    _compare(r)
+
+
+def update(r):
+    """W <- W + step y e^T, and the state goes out."""
+    _update(r)
+
+
+def tick(r):
+    """Compare and update in one visit."""
+    _compare(r)
+    _update(r)

@@ -1,0 +1,73 @@
+"""What can be read from the sums that a learning curve keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cortexsim.errors import InputError, nearest
+
+#: What the last axis of ``Curves.acc`` holds, all of them sums over the ticks of a bin. ``dead`` and
+#: ``saturated`` are summed where a region is scored (``ticks``), ``update`` where it learns (``learned``).
+FIELDS = ("ticks", "loss", "loss_last", "loss_mean", "update", "dead", "saturated", "learned")
+
+#: What can be read, see :meth:`cortexsim.curves.Curves.curve`.
+MEASURES = ("loss", "loss_last", "loss_mean", "skill", "skill_last", "baseline_skill", "update", "dead",
+            "saturated", "ticks", "learned")
+
+
+def measure_of(sums: NDArray[np.float64], measure: str, has_last: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Form a measure from sums.
+
+    Parameters
+    ----------
+    sums : float64 array [..., 8]
+        The fields of :data:`FIELDS`.
+    measure : str
+        One of :data:`MEASURES`.
+    has_last : bool array [...]
+        Where there is a last-value baseline: not for losses in bits.
+
+    Returns
+    -------
+    float64 array [...]
+        NaN where the measure is undefined.
+
+    Raises
+    ------
+    InputError
+        For a measure that is not known.
+    """
+    if measure not in MEASURES:
+        raise InputError("curves", f"no measure named {measure!r}", hint=nearest(measure, MEASURES))
+    value = {name: sums[..., place] for place, name in enumerate(FIELDS)}
+    value["loss_last"] = np.where(has_last, value["loss_last"], np.nan)
+    if measure in ("ticks", "learned"):
+        return value[measure].copy()
+    if measure in ("skill", "skill_last", "baseline_skill"):
+        above = value["loss_last" if measure == "baseline_skill" else "loss"]
+        return 1.0 - _ratio(above, value["loss_last" if measure == "skill_last" else "loss_mean"])
+    return _ratio(value[measure], value["learned" if measure == "update" else "ticks"])
+
+
+def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below == 0, np.nan, above / below)
+
+
+def pool(sums: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Add to the sums of each bin those of its neighbours, `width` bins in all, fewer at the ends.
+
+    Parameters
+    ----------
+    sums : float64 array [bins, 8]
+        The fields of :data:`FIELDS`.
+    width : int
+        Bins to pool, at least 1.
+    """
+    if width == 1 or not len(sums):
+        return sums
+    before = (width - 1) // 2
+    padded = np.pad(sums, ((before, width - 1 - before), (0, 0)))
+    # not a difference of running sums: its rounding would stand where a baseline of 0 belongs
+    return np.lib.stride_tricks.sliding_window_view(padded, width, axis=0).sum(axis=-1)

@@ -1,0 +1,501 @@
+"""The simulation: holds every value of a running graph, and runs, predicts, observes, freezes, lesions and imagines."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from cortexsim import carry
+from cortexsim import driver as d
+from cortexsim.curves import Curves
+from cortexsim.engine import Engine
+from cortexsim.errors import CortexsimError, GraphError, InputError, nearest
+from cortexsim.graph import RegionGraph
+from cortexsim.plan import Plan, make_plan
+from cortexsim.probe import Probe, Recorder
+from cortexsim.sources.arrays import Inputs, first_bad
+from cortexsim.tables import Memory
+
+# a call into the driver should come back this often, so that Ctrl-C and the progress bar are answered
+CALL_SECONDS = 0.05
+
+
+class Simulation:
+    """A region graph, running.
+
+    Parameters
+    ----------
+    graph : RegionGraph or networkx graph with the same attributes
+        Copied: later edits of it take effect with :meth:`replan`.
+    seed : int
+        Of all initial values and random streams.
+    threads : int
+        Worker threads; the results do not depend on it.
+    on_bad : {"stop", "skip"}
+        What to do with a sample that holds NaN or infinity: stop before its tick, or treat it as not delivered.
+    bins : int
+        Bins of a learning curve.
+    longest_block : int, optional
+        Upper bound of the ticks a region runs in one visit; the results do not depend on it.
+
+    Attributes
+    ----------
+    graph : RegionGraph
+    plan : Plan
+    curves : Curves
+    tick : int
+        The next tick to run.
+
+    Raises
+    ------
+    GraphError, KindError
+        Where the graph is not sound.
+
+    Examples
+    --------
+    >>> import numpy as np, cortexsim as cs
+    >>> graph = cs.RegionGraph()
+    >>> _ = graph.add_source("x", size=1)
+    >>> _ = graph.add_region("next", kind="delta", predicts="x", context=["x@1", "x@2"], learning_rate=0.5)
+    >>> sim = cs.Simulation(graph, seed=0)
+    >>> curves = sim.run({"x": np.sin(np.arange(2000) / 5)}, ticks=2000)
+    >>> bool(curves.final("next")["skill"] > 0.99)
+    True
+    """
+
+    def __init__(self, graph: Any, seed: int = 0, threads: int = 1, on_bad: str = "stop", bins: int = 512,
+                 longest_block: int | None = None) -> None:
+        _check_options(seed, threads, on_bad)
+        self.seed, self.threads, self.on_bad = int(seed), int(threads), on_bad
+        self._longest_block = longest_block
+        graph = graph if isinstance(graph, RegionGraph) else RegionGraph.from_networkx(graph)
+        self.graph = graph.copy()
+        self.plan = self._make_plan()
+        self.memory = Memory(self.plan, self.seed)
+        self.curves = Curves(*self._curve_rows(), bins=bins)
+        self.engine = Engine(self.plan, self.memory, self.curves.acc, self.threads)
+        self.recorder = Recorder()
+        self.tick = 0
+        self.skipped: dict[str, int] = {}
+        self._seconds_per_tick = 1e-3
+
+    def _make_plan(self) -> Plan:
+        extra = {} if self._longest_block is None else {"longest_block": self._longest_block}
+        return make_plan(self.graph, self.threads, **extra)
+
+    def _curve_rows(self) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
+        regions = [self.plan.regions[name] for name in self.plan.sequence]
+        predicts = [", ".join(e.signal for e in r.edges["target"]) or
+                    ", ".join(part.source for part in r.shapes.predicts) for r in regions]
+        return ([r.name for r in regions], [r.kind.name for r in regions],
+                [r.kind.score_unit(r.hyper) for r in regions], [r.kind.scores for r in regions], predicts)
+
+    def __repr__(self) -> str:
+        return (f"Simulation({self.graph.graph.get('name') or 'graph'!r}: {len(self.plan.regions)} regions, "
+                f"tick {self.tick}, seed {self.seed})")
+
+    # ------------------------------------------------------------------ running
+
+    def run(self, inputs: Any = None, ticks: int | None = None, *, trials: int | None = None,
+            progress: bool = False) -> Curves:
+        """Run the graph on data, learning as it goes.
+
+        Parameters
+        ----------
+        inputs : dict, stream, or sequence of dicts
+            Samples for every source; see :class:`cortexsim.sources.arrays.Inputs`. The first row belongs to the
+            present tick (with trials: to the present trial).
+        ticks : int, optional
+            How many ticks; by default to the end of the data.
+        trials : int, optional
+            The same in trials, for a graph that has them.
+        progress : bool
+            Show a progress bar with ticks per second.
+
+        Returns
+        -------
+        Curves
+            The curves so far, the same object every time.
+
+        Raises
+        ------
+        InputError
+            For data that does not fit the sources, ends too soon, or holds NaN or infinity (with `on_bad` "stop"):
+            everything up to that tick has run and is kept.
+        """
+        repeat = self._repeat()
+        total = self._length(ticks, trials, repeat)
+        shapes = {name: source.shape for name, source in self.plan.sources.items()}
+        data = Inputs(inputs, shapes, start=self.tick // repeat)
+        if total is None:
+            if data.length is None:
+                raise InputError("run", "needs ticks=, since the data does not say how long it is")
+            total = data.length * repeat
+        with self.recorder.bar(total if progress else 0) as bar:
+            self._run(data, self.tick + total, repeat, ticks is not None or trials is not None, bar)
+        return self.curves
+
+    def _run(self, data: Inputs, end: int, repeat: int, exact: bool, bar: Any) -> None:
+        block = 1 if data.needs_single_tick else self.plan.block
+        staged = self.engine.staged_limit()
+        while self.tick < end:
+            n = min(end - self.tick, self._call_length(), staged)
+            rows = 1 if data.needs_single_tick else max(1, n // repeat)
+            count, values, present = data.read(rows)
+            if count == 0:
+                if exact:
+                    raise InputError("run", f"the data ended at tick {self.tick}, {end - self.tick} ticks too soon",
+                                     hint="all ticks before it have run")
+                return
+            good, problem = self._check(values, present, count)
+            for name in self.plan.sources:
+                self.engine.stage(name, self.tick, values[name][:good], present.get(name), repeat, good * repeat)
+            self._advance(good * repeat, block)
+            bar.update(good * repeat)
+            if problem:
+                raise problem
+
+    def _advance(self, n: int, block: int) -> None:
+        """Run `n` staged ticks, in calls that end where curves merge and probes are full."""
+        end = self.tick + n
+        while self.tick < end:
+            if self.curves.capacity_left() == 0:
+                self.curves.merge()
+            stop = min(end, self.tick + self.curves.capacity_left())
+            engine = self.engine
+            engine.bin_start, engine.bin_shift = self.curves.start, int(self.curves.bin_width).bit_length() - 1
+            self.recorder.open(engine, self.tick, stop - self.tick)
+            started = time.perf_counter()
+            engine.run(self.tick, stop, block)
+            self._seconds_per_tick = max(1e-7, (time.perf_counter() - started) / (stop - self.tick))
+            self.recorder.collect(engine, self.tick, stop)
+            self.tick = stop
+            self.curves.n_ticks = stop - self.curves.start
+            self._check_diverged()
+
+    def _check_diverged(self) -> None:
+        bad = np.flatnonzero(self.memory.status[:, d.BAD] >= 0)
+        if len(bad):
+            row = bad[np.argmin(self.memory.status[bad, d.BAD])]
+            name, tick = self.plan.sequence[row], int(self.memory.status[row, d.BAD])
+            self.memory.status[:, d.BAD] = -1
+            self.curves.add_event(tick, "divergence", name)
+            region = self.plan.regions[name]
+            rates = [key for key in region.hyper if "rate" in key]
+            hint = f"lower its {rates[0]} ({region.hyper[rates[0]]})" if rates else ""
+            raise InputError(f"region {name!r}", f"diverged at tick {tick}: its loss is not finite", hint=hint)
+
+    def _call_length(self) -> int:
+        return int(np.clip(CALL_SECONDS / self._seconds_per_tick, 16, 1 << 16))
+
+    def _repeat(self) -> int:
+        return self.plan.trial.length if self.plan.trial else 1
+
+    def _length(self, ticks: int | None, trials: int | None, repeat: int) -> int | None:
+        if trials is not None:
+            if self.plan.trial is None:
+                raise InputError("run", "the graph has no trials", trials, "use ticks=, or graph.set_trial(length)")
+            if ticks is not None:
+                raise InputError("run", "takes ticks= or trials=, not both", (ticks, trials))
+            ticks = trials * repeat
+        if ticks is None:
+            return None
+        if isinstance(ticks, bool) or int(ticks) != ticks or ticks < 0:
+            raise InputError("run", "ticks must be a whole number of at least 0", ticks)
+        if ticks % repeat:
+            raise InputError("run", f"ticks must be a multiple of the trial's {repeat}", ticks, "use trials=")
+        return int(ticks)
+
+    def _check(self, values: dict[str, np.ndarray], present: dict[str, Any], count: int) -> tuple[int, Any]:
+        """Find NaN and infinity: how many rows may run, and the error to raise after them; or skip the bad rows."""
+        good, problem = count, None
+        for name, block in list(values.items()):
+            at = first_bad(block[:good])
+            if at is None:
+                continue
+            if self.on_bad == "skip":
+                finite = np.isfinite(block).all(axis=1)
+                present[name] = finite if present.get(name) is None else present[name] & finite
+                self.skipped[name] = self.skipped.get(name, 0) + int((~finite).sum())
+                self.curves.add_event(self.tick + at * self._repeat(), "skipped", name, "not a finite number")
+                values[name] = np.where(finite[:, None], block, np.float32(0))
+                continue
+            unit = int(np.flatnonzero(~np.isfinite(block[at]))[0])
+            readers = sorted({e.target for e in self.plan.edges.values() if e.source == name})
+            tick = self.tick + at * self._repeat()
+            problem = InputError(f"source {name!r}, port 'value'", f"is not finite at tick {tick}, component {unit} "
+                                 f"(read by {', '.join(readers) or 'nobody'})", float(block[at, unit]),
+                                 "all ticks before it have run; on_bad='skip' leaves such samples out")
+            good = at
+        return good, problem
+
+    # ------------------------------------------------------------------ one tick at a time
+
+    def step(self, inputs: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Predict, then observe: one tick (or trial) online.
+
+        Parameters
+        ----------
+        inputs : dict
+            One sample for every source.
+
+        Returns
+        -------
+        dict
+            Region -> the prediction that was made before the outcome.
+        """
+        known = {name: inputs[name] for name, source in self.plan.sources.items()
+                 if source.known == "before" and name in inputs}
+        predictions = self.predict(known)
+        self.observe(inputs)
+        return predictions
+
+    def predict(self, known: dict[str, Any] | None = None, ahead: int = 1) -> dict[str, np.ndarray]:
+        """What every region predicts for the coming tick, before its outcome is known.
+
+        Parameters
+        ----------
+        known : dict, optional
+            Samples of the sources that are known before the outcome; what is left out is silent. For `ahead` > 1 one
+            row a tick, or one sample for all of them.
+        ahead : int
+            How many ticks ahead; the ticks between are imagined on a copy.
+
+        Returns
+        -------
+        dict
+            Region -> prediction, in the shape of its target. Nothing that was learned or counted changes, so trying
+            two actions is safe.
+        """
+        if ahead != 1:
+            return carry.predict_ahead(self, known or {}, ahead)
+        repeat = self._repeat()
+        given = self._samples(known or {}, "predict", needed=())
+        for name, source in self.plan.sources.items():
+            if name in given and source.known != "before":
+                raise InputError(f"source {name!r}", "is not known before the outcome", hint="leave it out of predict")
+            self.engine.stage(name, self.tick, given.get(name), None, repeat, repeat)
+        self.engine.run_predict(self.tick)
+        return self._predictions()
+
+    def _predictions(self) -> dict[str, np.ndarray]:
+        return {name: self.engine.value(f"{name}.prediction", self.tick).reshape(region.ports["prediction"])
+                for name, region in self.plan.regions.items() if "prediction" in region.ports}
+
+    def observe(self, inputs: dict[str, Any]) -> None:
+        """Bring in the outcome of a tick (or trial): compare, update, score.
+
+        Parameters
+        ----------
+        inputs : dict
+            One sample for every source, those known before included. None means: not delivered.
+        """
+        repeat = self._repeat()
+        values = self._samples(inputs, "observe", needed=tuple(self.plan.sources))
+        present: dict[str, Any] = {}
+        rows = {name: np.zeros((1, self.plan.sources[name].size), np.float32) if row is None else row
+                for name, row in values.items()}
+        _, problem = self._check(rows, present, 1)
+        if problem:
+            raise problem
+        for name, row in values.items():
+            self.engine.stage(name, self.tick, None if row is None else rows[name], present.get(name), repeat, repeat)
+        self._advance(repeat, 1)
+
+    def _samples(self, inputs: dict[str, Any], where: str, needed: Iterable[str]) -> dict[str, Any]:
+        shapes = {name: source.shape for name, source in self.plan.sources.items()}
+        for name in inputs:
+            if name not in shapes:
+                raise InputError(where, f"there is no source {name!r}", hint=nearest(name, shapes))
+        missing = [name for name in needed if name not in inputs]
+        if missing:
+            raise InputError(where, f"needs a sample for source {missing[0]!r}", hint="None if it delivers nothing")
+        wanted = {name: shapes[name] for name in inputs if inputs[name] is not None}
+        _, values, _ = Inputs([{name: inputs[name] for name in wanted}], wanted, where).read(1) if wanted else (0, {}, {})
+        return {name: np.array(values[name][:1]) if name in wanted else None for name in inputs}
+
+    # ------------------------------------------------------------------ changing it
+
+    def _matching(self, patterns: Iterable[str]) -> list[str]:
+        names = []
+        for pattern in patterns:
+            found = [name for name in self.graph.regions if fnmatch.fnmatchcase(name, pattern)]
+            if not found:
+                raise InputError("simulation", f"there is no region {pattern!r}", hint=nearest(pattern, self.graph.regions))
+            names += found
+        return names or list(self.graph.regions)
+
+    def freeze(self, *regions: str) -> list[str]:
+        """Stop learning in the regions that match (names or wildcards; all by default); returns their names."""
+        return self._set_frozen(regions, True)
+
+    def unfreeze(self, *regions: str) -> list[str]:
+        """Let regions learn again."""
+        return self._set_frozen(regions, False)
+
+    def _set_frozen(self, patterns: Iterable[str], frozen: bool) -> list[str]:
+        names = self._matching(patterns)
+        for name in names:
+            self.graph.nodes[name]["frozen"] = frozen
+            self.memory.regions[self.memory.row[name], d.FROZEN] = frozen
+            self.curves.add_event(self.tick, "freeze" if frozen else "unfreeze", name)
+        return names
+
+    def lesion(self, pattern: str) -> list[str]:
+        """Cut edges: they deliver nothing until restored.
+
+        Parameters
+        ----------
+        pattern : str
+            An edge's name, ``"a->b"``, or wildcards such as ``"saccade->*"``.
+
+        Returns
+        -------
+        list of str
+            The edges that were cut.
+        """
+        return self._set_cut(self.graph.lesion(pattern), "lesion")
+
+    def restore(self, pattern: str) -> list[str]:
+        """Undo :meth:`lesion`."""
+        return self._set_cut(self.graph.restore(pattern), "restore")
+
+    def _set_cut(self, names: list[str], what: str) -> list[str]:
+        for name in names:
+            self.memory.edges[self.memory.edge_row[name], d.E_CUT] = what == "lesion"
+            self.plan.edges[name].data["lesioned"] = what == "lesion"
+            self.curves.add_event(self.tick, what, name)
+        return names
+
+    def set_hyper(self, region: str, **values: Any) -> None:
+        """Change hyperparameters of a region (a name or a wildcard) during a run, without a recompile.
+
+        Raises
+        ------
+        KindError
+            For an unknown name or a value out of range.
+        GraphError
+            For one that shapes depend on: edit the graph and :meth:`replan`.
+        """
+        for name in self._matching([region]):
+            plan = self.plan.regions[name]
+            checked = plan.kind.check_hyper(name, {**plan.hyper, **values})
+            for key in values:
+                if plan.kind.hyper_fields()[key].structural:
+                    raise GraphError(f"region {name!r}", f"{key} cannot change during a run",
+                                     hint="edit sim.graph and call sim.replan()")
+                plan.hyper[key] = checked[key]
+                self.graph.nodes[name]["hyper"][key] = checked[key]
+                self.memory.set_hyper(name, key, checked[key])
+                self.curves.add_event(self.tick, "set", name, f"{key} = {checked[key]}")
+
+    def hyper(self, region: str) -> dict[str, Any]:
+        """The hyperparameters of a region."""
+        return dict(self.plan.regions[self._matching([region])[0]].hyper)
+
+    def reset(self) -> None:
+        """Clear all activity - signals in flight, states, traces - and keep all that was learned, and the curves."""
+        carry.reset_activity(self)
+        self.curves.add_event(self.tick, "reset", "graph")
+
+    def replan(self, graph: Any = None) -> Plan:
+        """Plan again after an edit of ``sim.graph`` (or of a graph given here), carrying state over by name.
+
+        Weights, statistics, signals in flight and curves of what is still there are kept; where an edge was added or
+        removed, the weights of the other edges stay. A region whose arrays no longer fit starts anew, and an event says
+        so.
+
+        Returns
+        -------
+        Plan
+            The new plan.
+        """
+        carry.replan(self, graph)
+        return self.plan
+
+    def copy(self) -> Simulation:
+        """An independent simulation in the same state."""
+        return carry.copy_simulation(self)
+
+    def imagine(self, ticks: int, known: dict[str, Any] | None = None) -> dict[str, np.ndarray]:
+        """Run on the graph's own predictions, on a copy, without learning or curves.
+
+        Parameters
+        ----------
+        ticks : int
+        known : dict, optional
+            Samples [ticks, size] of sources that are given (a plan of motor commands, say). Every other source needs
+            ``imagined_by``, the region whose prediction stands for it.
+
+        Returns
+        -------
+        dict
+            ``"source.value"`` and ``"region.prediction"`` -> array [ticks, size].
+        """
+        return carry.imagine(self, ticks, known or {})
+
+    # ------------------------------------------------------------------ looking at it
+
+    def record(self, signal: str, every: int = 1) -> Probe:
+        """Record a signal from now on.
+
+        Parameters
+        ----------
+        signal : str
+            ``"V1.state"``; a port of a region, or ``"source.value"``.
+        every : int
+            At the ticks that this divides.
+
+        Returns
+        -------
+        Probe
+            With ``ticks`` and ``values`` [n, size], which grow as the simulation runs.
+        """
+        node, _, port = signal.partition(".")
+        signal = signal if port else f"{node}.value"
+        if signal not in self.memory.rings:
+            raise InputError("record", f"there is no signal {signal!r}", hint=nearest(signal, self.memory.rings))
+        if int(every) != every or every < 1:
+            raise InputError("record", "every must be a whole number of at least 1", every)
+        return self.recorder.add(signal, int(every), self.memory)
+
+    def value(self, signal: str) -> np.ndarray:
+        """A signal's latest value, in its own shape; zeros where it is silent."""
+        signal = signal if "." in signal else f"{signal}.value"
+        if signal not in self.plan.signals:
+            raise InputError("value", f"there is no signal {signal!r}", hint=nearest(signal, self.plan.signals))
+        return self.engine.value(signal, self.tick - 1).reshape(self.plan.signals[signal])
+
+    def parameters(self, region: str) -> dict[str, np.ndarray]:
+        """The arrays of a region by name, live: writing into them changes the simulation."""
+        if region not in self.memory.arrays:
+            raise InputError("parameters", f"there is no region {region!r}", hint=nearest(region, self.memory.arrays))
+        return dict(self.memory.arrays[region])
+
+    def get(self, name: str) -> np.ndarray:
+        """A copy of one array, such as ``"V1.W"``."""
+        return carry.parameter(self, name).copy()
+
+    def set(self, name: str, values: Any) -> None:
+        """Write one array, such as ``"V1.W"``; the shape must fit and the values be finite."""
+        carry.set_parameter(self, name, values)
+
+    def time_shares(self) -> dict[str, float]:
+        """Share of the time that each region took, from the visits that were timed (estimated where none was)."""
+        return carry.time_shares(self)
+
+
+def _check_options(seed: Any, threads: Any, on_bad: Any) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError("Simulation", "seed must be a whole number of at least 0", seed)
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise InputError("Simulation", "threads must be a whole number of at least 1", threads)
+    if on_bad not in ("stop", "skip"):
+        raise InputError("Simulation", "on_bad must be 'stop' or 'skip'", on_bad)
+
+
+__all__ = ["Simulation", "CortexsimError"]

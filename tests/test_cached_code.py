@@ -1,0 +1,56 @@
+"""numba's cache on disk: a warm start compiles nothing, and an edit of native.py is never answered with old code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "cortexsim"
+
+RUN = """
+import gc, json
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+import cortexsim as cs
+graph = cs.RegionGraph()
+graph.add_source("eye", size=3)
+graph.add_region("code", kind="subspace", predicts="eye", size=2)
+graph.add_region("next", kind="delta", predicts="code.state", context=["code.state@1"])
+cs.Simulation(graph, seed=0).run({"eye": np.ones((8, 3), np.float32)}, ticks=8)
+stats = {}
+for thing in gc.get_objects():
+    if isinstance(thing, Dispatcher) and thing.py_func.__module__.startswith(("cortexsim.driver", "cortexsim.kinds")):
+        hits, misses = stats.get(thing.py_func.__qualname__, (0, 0))
+        stats[thing.py_func.__qualname__] = (hits + sum(thing.stats.cache_hits.values()),
+                                             misses + sum(thing.stats.cache_misses.values()))
+print(json.dumps({"hits": sorted(name for name, (hits, misses) in stats.items() if hits),
+                  "misses": sorted(name for name, (hits, misses) in stats.items() if misses)}))
+"""
+
+
+def run_in(folder: Path) -> dict[str, list[str]]:
+    """Run a small graph with the copy of the package in `folder`; say what numba found in its cache and what not."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache"),
+                   "CORTEXSIM_NATIVE": "1"}
+    done = subprocess.run([sys.executable, "-c", RUN], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_warm_start_loads_all_code_and_an_edit_of_native_none(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "cortexsim", ignore=shutil.ignore_patterns("__pycache__"))
+    cold = run_in(tmp_path)
+    assert cold["misses"] != [], "nothing was compiled, so this test sees nothing"
+    warm = run_in(tmp_path)
+    assert warm["misses"] == []
+    assert warm["hits"] != []
+    # what native.py gives becomes part of the machine code of its callers, but numba looks at the caller's file alone:
+    # without a trace of native.py in what the cache is asked for, an upgrade would go on running the old code
+    with (tmp_path / "cortexsim" / "native.py").open("a") as file:
+        file.write("\n# edited\n")
+    edited = run_in(tmp_path)
+    assert edited["hits"] == []
