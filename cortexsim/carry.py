@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
-from cortexsim import driver as d
-from cortexsim.curves import Curves
+from cortexsim import bookkeeping as d
 from cortexsim.engine import Engine
 from cortexsim.errors import InputError, nearest
 from cortexsim.graph import RegionGraph
@@ -74,24 +74,17 @@ def reset_activity(sim: Any) -> None:
 def copy_simulation(sim: Any) -> Any:
     """A simulation with the same state and no shared memory."""
     twin = object.__new__(type(sim))
-    twin.__dict__.update({key: value for key, value in sim.__dict__.items()})
+    twin.__dict__.update(sim.__dict__)
     twin.graph = sim.graph.copy()
     twin.plan = twin._make_plan()
     twin.memory = Memory(twin.plan, twin.seed, sim.memory.arrays)
     copy_values(sim.memory, twin.memory)
-    twin.curves = copy_curves(sim.curves)
+    twin.curves = copy.deepcopy(sim.curves)
     twin.engine = Engine(twin.plan, twin.memory, twin.curves.acc, twin.threads)
     twin.engine.learn = sim.engine.learn
     twin.recorder = Recorder()
     twin.skipped = dict(sim.skipped)
     return twin
-
-
-def copy_curves(curves: Curves) -> Curves:
-    """An independent copy of the curves."""
-    import copy
-
-    return copy.deepcopy(curves)
 
 
 def copy_values(old: Memory, new: Memory) -> None:

@@ -30,7 +30,8 @@ def add_event(events: list[Event], tick: int, what: str, where: str, detail: str
     """
     if len(events) >= MAX_EVENTS:
         events[:] = _merged(events)
-    events.append({"tick": int(tick), "what": str(what), "where": str(where), "detail": str(detail), "count": 1})
+    events.append({"tick": int(tick), "what": str(what), "where": str(where), "detail": str(detail),
+                   "count": 1})
 
 
 def _merged(events: list[Event]) -> list[Event]:

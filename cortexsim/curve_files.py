@@ -1,4 +1,4 @@
-"""Learning curves as text, tidy columns, CSV and npz."""
+"""Learning curves as a summary, text, tidy columns, CSV and npz."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cortexsim.errors import FileError
+from cortexsim.errors import FileError, InputError
 from cortexsim.files import write_file
 from cortexsim.measures import FIELDS, MEASURES, measure_of
 
@@ -88,6 +88,28 @@ def tidy_columns(curves: Curves) -> dict[str, NDArray[Any]]:
     for measure in MEASURES:
         columns[measure] = measure_of(sums[rows, bins], measure, has_last)
     return columns
+
+
+def tidy_frame(curves: Curves) -> Any:
+    """The tidy columns as a pandas.DataFrame; where pandas is missing, an InputError says how to get it."""
+    try:
+        import pandas
+    except ImportError:
+        raise InputError("to_pandas", "pandas is not installed",
+                         hint='pip install "cortexsim[pandas]"') from None
+    return pandas.DataFrame(tidy_columns(curves))
+
+
+def summary(curves: Curves, fraction: float) -> dict[str, Any]:
+    """Ticks, table and events in plain values, None for NaN and infinity."""
+    regions = {}
+    for row in curves.table(fraction):
+        regions[row.pop("region")] = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()}
+    return {"start": curves.start, "n_ticks": curves.n_ticks, "bin_width": curves.bin_width,
+            "final_fraction": fraction, "regions": regions,
+            "events": [dict(event) for event in curves.events], "events_dropped": curves.events_dropped}
 
 
 def write_csv(curves: Curves, path: str | os.PathLike[str]) -> None:

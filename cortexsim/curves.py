@@ -11,8 +11,6 @@ The compiled driver adds into ``acc[region, (tick - start) // bin_width, field]`
 
 from __future__ import annotations
 
-import fnmatch
-import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cortexsim.curve_events import add_event
-from cortexsim.curve_files import read_npz, table_text, tidy_columns, write_csv, write_npz
+from cortexsim.curve_files import read_npz, summary, table_text, tidy_frame, write_csv, write_npz
 from cortexsim.errors import FileError, InputError, nearest
 from cortexsim.measures import FIELDS, MEASURES, measure_of, pool
 
@@ -174,48 +172,13 @@ class Curves:
                     new.acc[row] = self.acc[old]
         return new
 
-    def select(self, pattern: str) -> Curves:
-        """A copy with only some of the regions.
-
-        Parameters
-        ----------
-        pattern : str
-            Of their names, with wildcards: ``"V1*"``.
-
-        Returns
-        -------
-        Curves
-
-        Raises
-        ------
-        InputError
-            Where none matches.
-        """
-        rows = [row for row, name in enumerate(self.regions) if fnmatch.fnmatchcase(name, pattern)]
-        if not rows:
-            raise InputError("curves", f"no region matches {pattern!r}", hint=nearest(pattern, self.regions))
-        return self.carry(*([values[row] for row in rows] for values in
-                            (self.regions, self.kinds, self.score, self.scores, self.predicts)))
-
     # --- reading ---
 
     @property
     def _n_used(self) -> int:
         return min(self.bins, -(-self.n_ticks // self.bin_width))
 
-    def row(self, region: str) -> int:
-        """The row of a region in `acc`.
-
-        Parameters
-        ----------
-        region : str
-            Its name.
-
-        Raises
-        ------
-        InputError
-            Where there is none of this name.
-        """
+    def _row(self, region: str) -> int:
         if region not in self.regions:
             raise InputError("curves", f"no region named {region!r}", hint=nearest(region, self.regions))
         return self.regions.index(region)
@@ -252,7 +215,7 @@ class Curves:
         InputError
             For an unknown region or measure, or `smooth` below 1.
         """
-        row = self.row(region)
+        row = self._row(region)
         if smooth < 1:
             raise InputError(f"curve of {region!r}", "smooth must be at least 1", smooth)
         sums = self.acc[row, :self._n_used]
@@ -274,7 +237,7 @@ class Curves:
         dict of str to float
             A value for each of :data:`MEASURES`, each tick weighing the same.
         """
-        row = self.row(region)
+        row = self._row(region)
         if not 0 < fraction <= 1:
             raise InputError(f"curve of {region!r}", "fraction must be in (0, 1]", fraction)
         first, last = int(self.n_ticks * (1 - fraction)) // self.bin_width, self._n_used
@@ -340,14 +303,7 @@ class Curves:
         dict
             None stands for NaN and infinity, which JSON cannot hold.
         """
-        regions = {}
-        for row in self.table(fraction):
-            regions[row.pop("region")] = {
-                key: None if isinstance(value, float) and not math.isfinite(value) else value
-                for key, value in row.items()}
-        return {"start": self.start, "n_ticks": self.n_ticks, "bin_width": self.bin_width,
-                "final_fraction": fraction, "regions": regions,
-                "events": [dict(event) for event in self.events], "events_dropped": self.events_dropped}
+        return summary(self, fraction)
 
     def plot(self, regions: Sequence[str] | None = None, measure: str = "skill", columns: int | None = None,
              smooth: int | None = None) -> Figure:
@@ -375,12 +331,7 @@ class Curves:
         InputError
             Where pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise InputError("to_pandas", "pandas is not installed",
-                             hint='pip install "cortexsim[pandas]"') from None
-        return pandas.DataFrame(tidy_columns(self))
+        return tidy_frame(self)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the columns of `to_pandas` as CSV, an empty cell for NaN.

@@ -7,8 +7,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from cortexsim import driver as d
-from cortexsim import fallback, native
+from cortexsim import bookkeeping as d
+from cortexsim import driver, fallback, native
 from cortexsim.kind import STEPS
 from cortexsim.plan import Plan
 from cortexsim.tables import Memory
@@ -89,11 +89,11 @@ class Engine:
             former = numba.get_num_threads()
             try:
                 numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
-                d.run_parallel(address, start, end, block)
+                driver.run_parallel(address, start, end, block)
             finally:
                 numba.set_num_threads(former)
         else:
-            d.run_serial(address, start, end, block)
+            driver.run_serial(address, start, end, block)
 
     def run_predict(self, tick: int) -> None:
         """Run only the predict steps of a tick."""
@@ -102,7 +102,7 @@ class Engine:
         if self.why_fallback:
             fallback.run_predict(self, tick)
         else:
-            d.run_predict(address, tick)
+            driver.run_predict(address, tick)
 
     def namespace(self) -> Any:
         """The driver's tables for public numba, as the fallback needs them."""

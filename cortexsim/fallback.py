@@ -7,19 +7,19 @@ costs some tens of microseconds instead of some tens of nanoseconds. It also ser
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
 
-from cortexsim import driver as d
+from cortexsim import bookkeeping as d
 from cortexsim import native
 
 _COLUMN = {"predict": d.PREDICT, "compare": d.COMPARE, "update": d.UPDATE, "tick": d.TICK}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(kernel: Callable[[Any], None]) -> Callable[[Any], None]:
     if numba.config.DISABLE_JIT:
         return kernel

@@ -33,6 +33,7 @@ OUTSIDE = -1
 _LARGEST_DENOMINATOR = 4096
 
 Number: TypeAlias = int | float
+Sheet: TypeAlias = tuple[int, int, int]
 
 
 def _write(value: Any) -> str:
@@ -100,10 +101,10 @@ class Window(_Field):
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernel", _pair_or_number(self.kernel, "kernel", _kernel_length))
         object.__setattr__(self, "stride", _pair_or_number(self.stride, "stride", _stride_length))
-        for name in ("wrap", "shared"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise GraphError("field window", f"{name} must be true or false", getattr(self, name))
-            object.__setattr__(self, name, bool(getattr(self, name)))
+        for name, value in (("wrap", self.wrap), ("shared", self.shared)):
+            if not isinstance(value, bool | np.bool_):
+                raise GraphError("field window", f"{name} must be true or false", value)
+            object.__setattr__(self, name, bool(value))
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,17 @@ def window(
     wrap: bool = False,
     shared: bool = False,
 ) -> Window:
-    """Every receiving position sees a patch of the sending sheet; see `Window`."""
+    """Every receiving position sees a patch of the sending sheet.
+
+    Parameters
+    ----------
+    kernel, stride, wrap, shared
+        As in `Window`.
+
+    Returns
+    -------
+    Window
+    """
     return Window(kernel, stride, wrap, shared)
 
 
@@ -171,7 +182,17 @@ def one_to_one() -> OneToOne:
 
 
 def sparse(p: float, seed: int = 0) -> Sparse:
-    """Every unit sees a fixed random share `p` of the sending units; see `Sparse`."""
+    """Every unit sees a fixed random share of the sending units.
+
+    Parameters
+    ----------
+    p, seed
+        As in `Sparse`.
+
+    Returns
+    -------
+    Sparse
+    """
     return Sparse(p, seed)
 
 
@@ -271,7 +292,7 @@ def _pair_or_number(value: Any, name: str, convert: Any) -> Any:
     return convert(value)
 
 
-def as_sheet(shape: Sequence[int]) -> tuple[int, int, int]:
+def as_sheet(shape: Sequence[int]) -> Sheet:
     """Height, width and features of a shape.
 
     Examples
@@ -320,11 +341,9 @@ def field_indices(
     n_source, n_target = math.prod(source), math.prod(target)
     if isinstance(field, OneToOne):
         if n_source != n_target:
-            raise GraphError(
-                where,
-                f"field one_to_one needs equal sizes, but {n_source} units meet {n_target}",
-                hint=f"select a part such as 'name.port[0:{n_target}]'" if n_source > n_target else "use 'dense'",
-            )
+            part = f"select a part such as 'name.port[0:{n_target}]'"
+            raise GraphError(where, f"field one_to_one needs equal sizes, but {n_source} units meet {n_target}",
+                             hint=part if n_source > n_target else "use 'dense'")
         return np.arange(n_target, dtype=np.int32)[:, None], False
     if isinstance(field, Sparse):
         n_seen = max(1, round(field.p * n_source))
@@ -333,9 +352,7 @@ def field_indices(
     raise GraphError(where, "a dense field has no index list", str(field))
 
 
-def _window_indices(
-    field: Window, source: tuple[int, int, int], target: tuple[int, int, int], where: str
-) -> np.ndarray:
+def _window_indices(field: Window, source: Sheet, target: Sheet, where: str) -> np.ndarray:
     kernel = _kernel_pair(field, source, target)
     stride = field.stride if isinstance(field.stride, tuple) else (field.stride, field.stride)
     axes = [_axis(source[a], target[a], kernel[a], stride[a], field.wrap) for a in (0, 1)]
@@ -354,7 +371,7 @@ def _window_indices(
     return np.ascontiguousarray(indices.reshape(target[0] * target[1], -1), dtype=np.int32)
 
 
-def _kernel_pair(field: Window, source: tuple[int, int, int], target: tuple[int, int, int]) -> tuple[int, int]:
+def _kernel_pair(field: Window, source: Sheet, target: Sheet) -> tuple[int, int]:
     if isinstance(field.kernel, tuple):
         return field.kernel
     # between lines a square patch would be rim for the most part, and would wrap onto itself
@@ -373,7 +390,7 @@ def _axis(n_source: int, n_target: int, kernel: int, stride: Number, wrap: bool)
     return np.where((units >= 0) & (units < n_source), units, OUTSIDE)
 
 
-def _window_that_fits(field: Window, source: tuple[int, int, int], target: tuple[int, int, int]) -> str:
+def _window_that_fits(field: Window, source: Sheet, target: Sheet) -> str:
     strides = (_stride_length(source[0] / target[0]), _stride_length(source[1] / target[1]))
     line = [a for a in (0, 1) if source[a] == target[a] == 1]
     one = strides[1 - line[0]] if line else strides[0]

@@ -28,7 +28,7 @@ class RegionGraph(GraphFiles):
 
     Parameters
     ----------
-    incoming_graph_data : optional
+    incoming_graph_data, multigraph_input : optional
         As in networkx; a graph whose attributes need reading goes through `RegionGraph.from_networkx`.
     **attr
         Attributes of the graph: ``name``, ``why``, ``cite``, ``tick_ms``, ``stream``.

@@ -30,7 +30,7 @@ def check_graph(graph: RegionGraph) -> None:
     """Raise a GraphError (or a KindError, for a hyperparameter) for the first thing that is not sound."""
     check_pending(graph)
     if graph.graph.get("trial") is not None:
-        graph.graph["trial"] = checked_trial(**graph.graph["trial"])
+        graph.graph["trial"] = trial_from(graph.graph["trial"])
     for name, data in graph.nodes(data=True):
         data.update(node_attributes(name, data))
         check_node(graph, name, data)
@@ -200,6 +200,14 @@ def check_needs(graph: RegionGraph, name: str) -> None:
         if role not in roles:
             raise GraphError(f"region {name!r}", f"kind {kind.name!r} needs a {role}, and no edge brings one",
                              hint=f"say {'predicts' if role == 'target' else role}='name.port'")
+
+
+def trial_from(given: Any) -> dict[str, Any]:
+    """A checked trial from the table in which a graph or a file holds it."""
+    keys = ("length", "spans", "score_at")
+    if not isinstance(given, Mapping) or "length" not in given or not given.keys() <= set(keys):
+        raise GraphError("trial", "must hold length, and may hold spans and score_at", given)
+    return checked_trial(**given)
 
 
 def checked_trial(

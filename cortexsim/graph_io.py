@@ -25,10 +25,18 @@ from cortexsim.attributes import (
 from cortexsim.errors import FileError, GraphError, KindError
 from cortexsim.fields import FIELDS
 from cortexsim.files import write_file
-from cortexsim.graph_check import check_pending, checked_trial
+from cortexsim.graph_check import check_pending, trial_from
 from cortexsim.shorthand import Reference, edge_name
 
 MARK = "json:"
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "missing"
+
+
+_MISSING = _Missing()
 
 
 class GraphFiles(nx.MultiDiGraph):
@@ -134,10 +142,7 @@ def _graph_attributes(given: Mapping[str, Any]) -> dict[str, Any]:
                 raise GraphError(f"graph attribute {key!r}", f"is not JSON ({error})", data[key]) from None
         data[key] = GRAPH_DEFAULTS[key] if data.get(key) is None else data[key]
     if data["trial"] is not None:
-        unknown = [key for key in data["trial"] if key not in ("length", "spans", "score_at")]
-        if unknown or "length" not in data["trial"]:
-            raise GraphError("graph attribute 'trial'", "must hold length, spans and score_at", data["trial"])
-        data["trial"] = checked_trial(**data["trial"])
+        data["trial"] = trial_from(data["trial"])
     return data
 
 
@@ -228,15 +233,16 @@ def _differences(first: nx.MultiDiGraph, second: nx.MultiDiGraph) -> list[str]:
         if what not in tables[0] or what not in tables[1]:
             found.append(f"{label}: only in the {'second' if what not in tables[0] else 'first'} graph")
             continue
-        one, two = (_comparable(table[what]) for table in tables)
-        if one == two:
+        one, two = (table[what] for table in tables)
+        if _comparable(one) == _comparable(two):
             continue
         if what[0] == "graph":
             found.append(f"{label}: {one!r} and {two!r}")
             continue
-        for key in sorted(one.keys() | two.keys(), key=str):
-            if one.get(key) != two.get(key):
-                found.append(f"{label}: {key} is {one.get(key)!r} and {two.get(key)!r}")
+        for key in one.keys() | two.keys():
+            values = (one.get(key, _MISSING), two.get(key, _MISSING))
+            if _comparable(values[0]) != _comparable(values[1]):
+                found.append(f"{label}: {key} is {values[0]!r} and {values[1]!r}")
     return sorted(found)
 
 
@@ -247,5 +253,5 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_comparable(item) for item in value]
     if isinstance(value, bool) or value != value:
-        return repr(value)
+        return (type(value), str(value))
     return value

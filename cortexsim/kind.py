@@ -3,7 +3,7 @@
 A *kind* is a learning rule with its dynamics. It is a module (or any object with the same attributes) that brings
 
 ==================  ==============================================================================================
-``Hyper``           frozen dataclass of hyperparameters; each field is made by :func:`hyper`
+``Hyper``           frozen dataclass of hyperparameters; each field is made by :func:`cortexsim.hyper`
 ``allocate``        ``allocate(hyper, shapes, rng) -> dict`` of named numpy arrays (float32, float64, int32, int64)
 ``ports``           ``ports(hyper, shapes) -> dict`` from the ports it writes to their shapes
 ``LEARNED``         names of the arrays that learning changes; all others are activity, cleared by ``reset``
@@ -12,7 +12,8 @@ A *kind* is a learning rule with its dynamics. It is a module (or any object wit
 ``update``          kernel: learns, writes state, reconstruction and the score
 ``tick``            kernel, optional: predict, compare and update in one pass, with the same bits
 ``ROLES``           roles of edges it accepts; ``NEEDS`` those it cannot do without
-``SCORE``           ``"mse"`` or ``"bits"`` (or a function of ``Hyper`` that tells); ``SCORES`` says what is scored: ``"forecast"`` or ``"reconstruction"``
+``SCORE``           ``"mse"`` or ``"bits"``, or a function of ``Hyper`` that tells
+``SCORES``          what is scored: ``"forecast"`` or ``"reconstruction"``
 ``SETTLES``         True: ``predicts=`` makes the pair prediction -> prior, error -> feedback
 ``WRITES_FEEDBACK`` True: it writes ``feedback``, one slice per context edge
 ``AXES``            optional: what each axis of an array means, so that learned values survive an edit of the graph
@@ -31,12 +32,15 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from cortexsim.errors import KindError, nearest
+from cortexsim.hyperparameter import HyperField, hyper
+
+__all__ = ["EdgeShape", "HyperField", "Kind", "Shapes", "check_kind", "find_kind", "hyper", "kind_name", "list_kinds"]
 
 ROLES = ("context", "target", "prior", "feedback", "gate", "modulator")
 PORTS = ("prediction", "error", "state", "reconstruction", "feedback")
@@ -47,98 +51,6 @@ ROLE_STEP = {"context": "predict", "gate": "predict", "modulator": "predict", "t
              "prior": "compare", "feedback": "update"}
 STEPS = ("predict", "compare", "update")
 KERNELS = ("predict", "compare", "update", "tick")
-
-
-@dataclass(frozen=True)
-class HyperField:
-    """What is known of one hyperparameter: the search space, the docs and the checks all come from it."""
-
-    name: str
-    default: Any
-    low: float | None
-    high: float | None
-    scale: str
-    unit: str
-    doc: str
-    choices: tuple[str, ...]
-    structural: bool
-
-    @property
-    def integer(self) -> bool:
-        """Whether kernels read it as an integer (bool, int, or the index of a choice)."""
-        return bool(self.choices) or isinstance(self.default, (bool, int))
-
-    def allowed(self) -> str:
-        """The allowed values, in words."""
-        if self.choices:
-            return "one of " + ", ".join(self.choices)
-        if isinstance(self.default, bool):
-            return "true or false"
-        number = "a whole number" if isinstance(self.default, int) else "a number"
-        if self.low is None and self.high is None:
-            return number
-        low = "-inf" if self.low is None else f"{self.low:g}"
-        high = "inf" if self.high is None else f"{self.high:g}"
-        return f"{number} in [{low}, {high}]"
-
-    def check(self, value: Any, where: str) -> Any:
-        """Return `value` in the field's own type, or raise a :class:`KindError` that says what is allowed."""
-        bad = KindError(where, f"{self.name} must be {self.allowed()}", value, f"the default is {self.default!r}")
-        if self.choices:
-            if value not in self.choices:
-                hint = nearest(str(value), self.choices)
-                raise KindError(where, f"{self.name} must be {self.allowed()}", value, hint)
-            return str(value)
-        if isinstance(self.default, bool):
-            if not isinstance(value, (bool, np.bool_)):
-                raise bad
-            return bool(value)
-        if isinstance(value, (bool, str)) or not np.isscalar(value):
-            raise bad
-        number = float(value)  # type: ignore[arg-type]
-        if isinstance(self.default, int):
-            if number != int(number):
-                raise bad
-            number = int(number)
-        outside = (self.low is not None and number < self.low) or (self.high is not None and number > self.high)
-        if outside or not np.isfinite(number):
-            raise bad
-        return number
-
-    def encode(self, value: Any) -> float:
-        """The number that kernels see: choices become their index."""
-        return float(self.choices.index(value)) if self.choices else float(value)
-
-
-def hyper(default: Any, doc: str, *, low: float | None = None, high: float | None = None, scale: str = "linear",
-          unit: str = "", choices: tuple[str, ...] = (), structural: bool = False) -> Any:
-    """Declare one hyperparameter of a kind, once for validation, docs and search.
-
-    Parameters
-    ----------
-    default : float, int, bool or str
-        Its default; the type of the default is the type of the field.
-    doc : str
-        One line of meaning.
-    low, high : float, optional
-        The allowed range, both ends included.
-    scale : {"linear", "log"}
-        How a search should step through the range.
-    unit : str
-        The unit, such as ``"1/tick"``.
-    choices : tuple of str
-        For a field of words: the allowed ones. A kernel sees the index.
-    structural : bool
-        True where the shapes of arrays depend on it: it cannot change during a run.
-
-    Returns
-    -------
-    dataclasses.Field
-        To be assigned in the body of a kind's frozen dataclass ``Hyper``.
-    """
-    extra = {"doc": doc, "low": low, "high": high, "scale": scale, "unit": unit, "choices": tuple(choices),
-             "structural": structural}
-    return dataclasses.field(default=default, metadata=extra)
 
 
 @dataclass(frozen=True)
@@ -348,21 +260,22 @@ def kind_name(kind: Any) -> str:
     if isinstance(kind, Kind):
         return kind.name
     if inspect.ismodule(kind):
-        prefix = "cortexsim.kinds."
-        return kind.__name__.removeprefix(prefix)
+        name = kind.__name__.removeprefix("cortexsim.kinds.")
+        # the colon tells a module of the user's from a misspelt kind of the package
+        return name if "." in name or name != kind.__name__ else f"{name}:"
     if inspect.isclass(kind):
         return f"{kind.__module__}:{kind.__qualname__}"
     raise KindError("kind", "must be a name, a module or a class", type(kind).__name__)
 
 
-@lru_cache(maxsize=None)
+@cache
 def find_kind(name: str) -> Kind:
     """Find a kind by its name or by a dotted path, and check it against the contract.
 
     Parameters
     ----------
     name : str
-        ``"delta"`` (a file of cortexsim/kinds), ``"package.module"`` or ``"package.module:object"``.
+        ``"delta"`` (a file of cortexsim/kinds), ``"package.module"``, ``"module:"`` or ``"package.module:object"``.
 
     Returns
     -------
@@ -378,8 +291,8 @@ def find_kind(name: str) -> Kind:
     if name in known:
         namespace: Any = importlib.import_module(f"cortexsim.kinds.{name}")
     else:
-        module, _, attribute = name.partition(":")
-        if "." not in module and not attribute:
+        module, colon, attribute = name.partition(":")
+        if "." not in module and not colon:
             raise KindError(where, "is not known", hint=nearest(name, known))
         try:
             namespace = importlib.import_module(module)
@@ -409,7 +322,7 @@ def check_kind(name: str, namespace: Any) -> None:
     """
     where = f"kind {name!r}"
     Hyper = getattr(namespace, "Hyper", None)
-    if not (dataclasses.is_dataclass(Hyper) and Hyper.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+    if not (dataclasses.is_dataclass(Hyper) and getattr(Hyper, "__dataclass_params__").frozen):  # noqa: B009
         raise KindError(where, "needs Hyper, a frozen dataclass")
     for field in dataclasses.fields(Hyper):
         if "doc" not in field.metadata:

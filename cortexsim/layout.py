@@ -1,8 +1,9 @@
 """Where the nodes and edges of a region graph go in a drawing.
 
-Sources lie at the bottom, and each region above what it predicts and reads. Orders within the rows are found by
-barycentres, as in K. Sugiyama, S. Tagawa, M. Toda, IEEE Trans. SMC 11 (1981), doi:10.1109/TSMC.1981.4308636; long
-edges pass between the nodes of the rows they cross. Lengths are inches, so that text fits its box.
+Sources lie at the bottom, and each region above what it predicts and reads. Orders within the rows are found
+by barycentres, as in K. Sugiyama, S. Tagawa, M. Toda, IEEE Trans. SMC 11 (1981),
+doi:10.1109/TSMC.1981.4308636; long edges pass between the nodes of the rows they cross. Lengths are inches,
+so that text fits its box.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 Edge = tuple[str, str, Any]
-Item = str | tuple[str, str, int]  # a node, or the place (low node, high node, row) where a long edge crosses a row
+# a node, or the place (low node, high node, row) where a long edge crosses a row
+Item = str | tuple[str, str, int]
 
 _BEND_LIMIT = 400  # with more crossings of rows than this, edges run straight: nobody can follow them anyway
 
@@ -45,7 +47,7 @@ class Drawing:
 
 
 def find_levels(graph: nx.MultiDiGraph) -> dict[str, int]:
-    """The level of each node: 0 for sources, above what it predicts and reads for a region.
+    """The level of each node: 0 for a source; a region lies above what it predicts and reads.
 
     Parameters
     ----------
@@ -71,12 +73,13 @@ def find_levels(graph: nx.MultiDiGraph) -> dict[str, int]:
         role = data.get("role", "context")
         if role == "prior":  # a prediction comes down to what it predicts
             ranked.append((high, low, 0))
-        elif role != "feedback":
+        elif role not in ("feedback", "modulator"):
             ranked.append((low, high, 0 if role == "target" else max(int(data.get("delay", 1)), 1)))
     levels = _stack(list(graph), ranked, 1)
     if max(levels.values(), default=0) > 2 + 1.3 * math.sqrt(len(levels)):  # a tower nobody can read
         levels = _stack(list(graph), ranked, 0)
-    is_source = {name: graph.nodes[name].get("type") == "source" or not graph.in_degree(name) for name in graph}
+    is_source = {name: graph.nodes[name].get("type") == "source" or not graph.in_degree(name)
+                 for name in graph}
     lowest = min((levels[name] for name in graph if not is_source[name]), default=1)
     return {name: 0 if is_source[name] else level + 1 - lowest for name, level in levels.items()}
 
@@ -96,7 +99,8 @@ def _stack(nodes: list[str], ranked: list[tuple[str, str, int]], rank: int) -> d
         inner = {members[0]: 0}
         if len(members) > 1:
             inside = set(members)
-            inner = _stack(members, [edge for edge in ranked if edge[0] in inside and edge[1] in inside], rank - 1)
+            within = [edge for edge in ranked if edge[0] in inside and edge[1] in inside]
+            inner = _stack(members, within, rank - 1)
         base = max((top[below] for below in joined.predecessors(part)), default=0)
         levels.update({name: base + level for name, level in inner.items()})
         top[part] = base + max(inner.values()) + 1
@@ -187,8 +191,8 @@ def _crossings(order: list[list[Item]], above: Mapping[Item, list[Item]]) -> int
     total = 0
     for row, upper in zip(order, order[1:], strict=False):
         index = {item: place for place, item in enumerate(upper)}
-        ends = np.array([(place, index[other]) for place, item in enumerate(row) for other in above.get(item, [])
-                         if other in index]).reshape(-1, 2)
+        ends = np.array([(place, index[other]) for place, item in enumerate(row)
+                         for other in above.get(item, []) if other in index]).reshape(-1, 2)
         apart = ends[:, None] - ends[None]
         total += int((apart[..., 0] * apart[..., 1] < 0).sum()) // 2
     return total
@@ -208,9 +212,9 @@ def _coordinates(order: list[list[Item]], below: Mapping[Item, list[Item]], abov
     for sweep in range(40):
         for index in range(len(order)) if sweep % 2 else reversed(range(len(order))):
             row, offset = order[index], offsets[index]
-            wish = [float(np.mean([x[other] for other in (*below.get(item, []), *above.get(item, []))] or [x[item]]))
-                    for item in row]
-            moved = isotonic_regression(np.array(wish) - offset, weights=weights[index]).x + offset
+            near = [[x[other] for other in (*below.get(item, []), *above.get(item, []))] for item in row]
+            wish = np.array([np.mean(places or [x[item]]) for item, places in zip(row, near, strict=True)])
+            moved = isotonic_regression(wish - offset, weights=weights[index]).x + offset
             x.update(zip(row, moved.tolist(), strict=True))
     return x
 
@@ -234,7 +238,8 @@ def _lines(graph: nx.MultiDiGraph, centres: Mapping[str, tuple[float, float]], r
         if edge[0] == edge[1]:
             lines[edge] = _bezier(start, end, np.array([0.22 * pitch, 0.0]))
         elif row_of[low] == row_of[high]:
-            lines[edge] = _bezier(start, end, np.array([0.0, pitch * min(0.18 + 0.07 * abs(end[0] - start[0]), 0.5)]))
+            rise = min(0.18 + 0.07 * abs(end[0] - start[0]), 0.5)
+            lines[edge] = _bezier(start, end, np.array([0.0, rise * pitch]))
         else:
             lines[edge] = _course(np.array([start, *between, end]), steepest=0.3 / height)
     return lines
@@ -243,7 +248,7 @@ def _lines(graph: nx.MultiDiGraph, centres: Mapping[str, tuple[float, float]], r
 def _ports(edges: list[Edge], centres: Mapping[str, tuple[float, float]], row_of: Mapping[str, int],
            x: Mapping[Item, float], widths: Mapping[str, float],
            height: float) -> dict[Edge, tuple[tuple[float, float], tuple[float, float]]]:
-    """The points where edges leave and enter: spread over the sides of the boxes, in the order of where they go."""
+    """The points where edges leave and enter: along the sides of the boxes, in the order of where they go."""
     ends: dict[tuple[str, int], list[tuple[float, str, Edge, int]]] = defaultdict(list)
     for edge in edges:
         if edge[0] == edge[1]:
@@ -269,21 +274,24 @@ def _ports(edges: list[Edge], centres: Mapping[str, tuple[float, float]], row_of
 def _bezier(start: tuple[float, float], end: tuple[float, float],
             pull: NDArray[np.float64]) -> NDArray[np.float64]:
     """An arc over one side: between neighbours of a row, or from a node to itself."""
-    t = np.linspace(0.0, 1.0, 25)[:, None]
     one, two = np.array(start), np.array(end)
-    return ((1 - t)**3 * one + 3 * (1 - t)**2 * t * (one + pull) + 3 * (1 - t) * t**2 * (two + pull) + t**3 * two)
+    return _cubic(one, one + pull, two + pull, two)
 
 
 def _course(points: NDArray[np.float64], steepest: float) -> NDArray[np.float64]:
-    """A smooth line through the points, upright at its ends and nowhere flatter between boxes than they allow."""
+    """A smooth line through the points, upright at its ends and steep enough between boxes to miss them."""
     slope = np.zeros(len(points))
     slope[1:-1] = (points[2:, 0] - points[:-2, 0]) / (points[2:, 1] - points[:-2, 1])
     slope = np.clip(slope, -steepest, steepest)
-    t = np.linspace(0.0, 1.0, 17)[:, None]
     parts = []
     for index, (one, two) in enumerate(zip(points, points[1:], strict=False)):
         pull = 0.42 * (two[1] - one[1])
-        near = one + pull * np.array([slope[index], 1.0])
-        far = two - pull * np.array([slope[index + 1], 1.0])
-        parts.append((1 - t)**3 * one + 3 * (1 - t)**2 * t * near + 3 * (1 - t) * t**2 * far + t**3 * two)
+        near, far = np.array([slope[index], 1.0]), np.array([slope[index + 1], 1.0])
+        parts.append(_cubic(one, one + pull * near, two - pull * far, two))
     return np.concatenate(parts)
+
+
+def _cubic(one: NDArray[np.float64], near: NDArray[np.float64], far: NDArray[np.float64],
+           two: NDArray[np.float64]) -> NDArray[np.float64]:
+    t = np.linspace(0.0, 1.0, 21)[:, None]
+    return (1 - t)**3 * one + 3 * (1 - t)**2 * t * near + 3 * (1 - t) * t**2 * far + t**3 * two

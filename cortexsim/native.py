@@ -1,6 +1,6 @@
 """Everything that touches numba's internals: views of memory, and calls of a kernel by its address.
 
-A *view* is how a kernel sees its region: one pointer to a row of 64-bit words, where ``view.W`` or ``view.learning_rate``
+A *view* is how a kernel sees its region: one pointer to a row of 64-bit words, where ``view.W`` or ``view.rate``
 is read at a place that is fixed when the kernel is compiled. Arrays made this way are *borrowed*: they carry no
 reference count, so taking one costs a load. Kernels are called through a table of addresses, so the driver is compiled
 once for every graph, and an outside kind changes nothing.
@@ -12,10 +12,12 @@ once for every graph, and an outside kind changes nothing.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import platform
 from collections import namedtuple
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -32,6 +34,14 @@ from numba.extending import intrinsic, register_model
 FASTMATH = {"reassoc", "contract", "nsz"}
 KERNEL_FLAGS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
 DRIVER_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+def stamp(*files: Path) -> int:
+    """A number made of the text of files, to go with cached code that was made from more files than its own."""
+    return int.from_bytes(hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()[:6], "big")
+
+
+STAMP = stamp(Path(__file__))
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 SCALARS = ("tick", "trial", "place", "span", "learn", "reset", "key", "due", "n_dense")
@@ -55,7 +65,9 @@ class ViewType(types.Type):
     def __init__(self, fields: tuple[tuple[str, str, int], ...]) -> None:
         self.fields = fields
         self.places = {name: (what, word) for name, what, word in fields}
-        super().__init__(name="View(" + ", ".join(f"{name}:{what}@{word}" for name, what, word in fields) + ")")
+        # the stamp makes cached kernels new when this file changes, which numba would not notice
+        parts = ", ".join(f"{name}:{what}@{word}" for name, what, word in fields)
+        super().__init__(name=f"View[{STAMP}]({parts})")
 
 
 @register_model(ViewType)
@@ -102,7 +114,8 @@ def _borrowed_array(context, builder, array_type, load, word):
     element = context.get_data_type(array_type.dtype)
     item = ir.IntType(64)(context.get_abi_sizeof(element))
     shape = [load(word + 1 + axis) for axis in range(array_type.ndim)]
-    strides, step, count = [], item, ir.IntType(64)(1)
+    strides: list[Any] = []
+    step, count = item, ir.IntType(64)(1)
     for length in reversed(shape):
         strides.insert(0, step)
         step = builder.mul(step, length)
@@ -119,7 +132,7 @@ def _borrowed_array(context, builder, array_type, load, word):
     return array._getvalue()
 
 
-def caster(view_type: ViewType):
+def caster(view_type: ViewType) -> Any:
     """Make an intrinsic that turns an address (int64) into a view of `view_type` inside compiled code."""
 
     @intrinsic
@@ -213,7 +226,7 @@ class Layout:
     arrays : iterable of (name, dtype, ndim)
     """
 
-    def __init__(self, scalars, arrays) -> None:
+    def __init__(self, scalars: Any, arrays: Any) -> None:
         fields, word = [], 0
         for name, what in scalars:
             fields.append((name, what, word))
@@ -238,7 +251,7 @@ class Layout:
 
     def namespace(self, words: np.ndarray) -> Any:
         """The view as a named tuple of numpy arrays on the same memory, for public numba and plain Python."""
-        values = []
+        values: list[Any] = []
         for _, what, word in self.fields:
             if what == "int":
                 values.append(int(words[word]))
@@ -251,7 +264,7 @@ class Layout:
         return _tuple_class(tuple(name for name, _, _ in self.fields))(*values)
 
 
-def region_layout(hypers, arrays) -> Layout:
+def region_layout(hypers: Any, arrays: Any) -> Layout:
     """The layout of a region's view: clock, roles and ports first, at the same words for every kind."""
     scalars = [(name, "int") for name in SCALARS]
     return _chained(Layout(scalars, ARRAYS), hypers, arrays)
@@ -268,22 +281,23 @@ def _chained(head: Layout, hypers, arrays) -> Layout:
 HEADER = Layout([(name, "int") for name in SCALARS], ARRAYS)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tuple_class(names: tuple[str, ...]) -> type:
-    return namedtuple("View", names)  # type: ignore[misc]
+    return namedtuple("View", names)
 
 
 def _array_at(address: int, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
     size = int(np.prod(shape)) * dtype.itemsize
     if size == 0:
         return np.zeros(shape, dtype)
-    return np.frombuffer((ctypes.c_char * size).from_address(address), dtype).reshape(shape)
+    memory: Any = (ctypes.c_char * size).from_address(address)
+    return np.frombuffer(memory, dtype).reshape(shape)
 
 
 _compiled: dict[tuple[Any, tuple], tuple[int, Any]] = {}
 
 
-def address(kernel, layout: Layout) -> int:
+def address(kernel: Any, layout: Layout) -> int:
     """Compile a kernel for a layout, or load it from numba's cache, and return its address.
 
     Parameters
@@ -353,7 +367,7 @@ def self_test() -> str:
     return "" if state.tolist() == [1.0, 3.0, 5.0] else f"a kernel wrote {state.tolist()}"
 
 
-def helper(function):
+def helper(function: Any) -> Any:
     """Decorate a function that the kernels of the same file share: compiled with the flags of a kernel."""
     return numba.njit(**KERNEL_FLAGS)(function)
 

@@ -102,7 +102,8 @@ class Plan:
                  f"  about {self.memory() / 2**20:.2f} MiB, {flops / 1e6:.3f} Mflop a tick (gates open)"]
         if self.trial:
             spans = ", ".join(f"{n} [{a}, {b})" for n, (a, b) in self.trial.spans.items())
-            lines.append(f"  trials of {self.trial.length} ticks, spans {spans or 'none'}, scored at {self.trial.score_at}")
+            lines.append(f"  trials of {self.trial.length} ticks, spans {spans or 'none'}, "
+                         f"scored at {self.trial.score_at}")
         for unit in clusters:
             lines.append(f"  cluster, tick by tick: {', '.join(unit)}")
         lines.append(self._table())

@@ -1,6 +1,6 @@
 """Pictures: learning curves, heat maps, region graphs, forecasts.
 
-Every function returns a ``matplotlib.figure.Figure`` to save or to show; only the modules ``plot*`` use matplotlib.
+Every function returns a ``matplotlib.figure.Figure`` to save or to show; only ``plot*.py`` use matplotlib.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ from cortexsim.plot_style import (
     axes_at,
     fit,
     head,
+    head_width,
     new_figure,
     quiet,
     save,
+    short_kind,
     short_number,
     text_width,
 )
@@ -86,7 +88,9 @@ def plot_heat(curves: Curves, graph: nx.MultiDiGraph | None = None) -> Figure:
     figure = new_figure(width, bottom + tall + 0.62)
     axes = axes_at(figure, left, bottom, 5.5, tall)
     smooth = max(1, len(curves.ticks) // 100)
-    values = np.array([curves.curve(name, "skill", smooth) for name in names]).reshape(count, -1)
+    values = np.array([curves.curve(name, "skill", smooth) for name in names])
+    if not values.size:
+        values = np.full((count, 1), np.nan)
     span = len(curves.ticks) * curves.bin_width
     axes.imshow(SKILL_COLOURS.to_rgba(np.ma.masked_invalid(values)), aspect="auto", interpolation="nearest",
                 extent=(curves.start, curves.start + max(span, 1), count, 0))
@@ -95,7 +99,8 @@ def plot_heat(curves: Curves, graph: nx.MultiDiGraph | None = None) -> Figure:
     _mark_events(axes, curves)
     _draw_ends(axes_at(figure, left + 5.72, bottom, 0.95, tall), curves, names, pitch)
     _colour_bar(figure, width - 0.85, bottom, min(tall, 2.2))
-    head(figure, f"Skill over the running mean · {count} region{'s' * (count != 1)} · {curves.n_ticks:,} ticks",
+    many = "s" * (count != 1)
+    head(figure, f"Skill over the running mean · {count} region{many} · {curves.n_ticks:,} ticks",
          [Patch(color=SKILL_COLOURS.cmap(np.nan), label="not due"),
           Line2D([], [], color=INK, linewidth=0, marker="|", markersize=6, label="last value, at the end"),
           *([Line2D([], [], color=INK, linewidth=0, marker="v", markersize=4, label="event")]
@@ -118,7 +123,8 @@ def _label_rows(axes: Axes, names: Sequence[str], levels: Mapping[str, int], fon
         first, last = known.index(level), len(known) - known[::-1].index(level)
         if last < len(names):
             axes.axhline(last, color="white", linewidth=1.5)
-        axes.text(outer, (first + last) / 2, f"level {level}" if (last - first) * pitch > 0.45 else level, fontsize=7,
+        words = f"level {level}" if (last - first) * pitch > 0.4 else str(level)
+        axes.text(outer, (first + last) / 2, words, fontsize=7,
                   color=GREY, transform=axes.get_yaxis_transform(), rotation=90, ha="center", va="center")
 
 
@@ -136,7 +142,8 @@ def _draw_ends(axes: Axes, curves: Curves, names: Sequence[str], pitch: float) -
     last = np.array([end["baseline_skill"] for end in ends])
     axes.barh(places, skill, height=0.72, edgecolor=GREY, linewidth=0.3,
               color=SKILL_COLOURS.to_rgba(np.ma.masked_invalid(skill)))
-    axes.scatter(np.clip(last, LOW, HIGH), places, marker="|", s=(0.72 * pitch * 72)**2, color=INK, linewidth=0.7)
+    axes.scatter(np.clip(last, LOW, HIGH), places, marker="|", s=(0.72 * pitch * 72)**2, color=INK,
+                 linewidth=0.7)
     axes.axvline(0, color=INK, linewidth=0.6)
     axes.set(xlim=(LOW, HIGH), ylim=(len(names), 0), yticks=[])
     axes.set_xticks([0, 0.5, HIGH], ["0", "0.5", "1"])
@@ -191,7 +198,11 @@ def plot_graph(graph: nx.MultiDiGraph, skills: Mapping[str, float] | None = None
     drawing = lay_out(graph, widths, size.height, size.gap, size.pitch, size.row_limit)
     side = 1.0 if skills is not None else 0.3
     entries = _graph_legend(graph, skills)
-    width = max(drawing.width + 0.5 + side, 6.4)
+    regions = sum(data.get("type") != "source" for _, data in graph.nodes(data=True))
+    counts = ((len(graph) - regions, "source"), (regions, "region"), (graph.number_of_edges(), "edge"))
+    title = " · ".join([str(graph.graph.get("name") or "Region graph"),
+                        *(f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts)])
+    width = max(drawing.width + 0.5 + side, head_width(title, entries))
     height = max(drawing.height + 0.62 + 0.55, 2.9)
     figure = new_figure(width, height)
     left = 0.3 + (width - side - 0.5 - drawing.width) / 2
@@ -202,10 +213,7 @@ def plot_graph(graph: nx.MultiDiGraph, skills: Mapping[str, float] | None = None
     _draw_nodes(axes, graph, drawing, widths, words, _fills(graph, skills), size)
     if skills is not None:
         _colour_bar(figure, width - 0.75, 0.3, min(drawing.height, 2.2))
-    regions = sum(data.get("type") != "source" for _, data in graph.nodes(data=True))
-    counts = ((len(graph) - regions, "source"), (regions, "region"), (graph.number_of_edges(), "edge"))
-    head(figure, " · ".join([str(graph.graph.get("name") or "Region graph"),
-                             *(f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts)]), entries)
+    head(figure, title, entries)
     return figure
 
 
@@ -224,9 +232,9 @@ class _NodeSize:
         if data.get("type") == "source":
             second = "known before" if data.get("known") == "before" else "source"
         else:
-            second = str(data.get("kind", "region")).split(":")[-1].split(".")[-1]
+            second = short_kind(data.get("kind", "region"))
             if skills is not None and np.isfinite(skills.get(name, np.nan)):
-                second += f"  {skills[name]:.2f}".replace("-", "−")
+                second += f"  {skills[name]:.2f}".replace("-0.00", "0.00").replace("-", "−")
         return [fit(name, self.font, 1.5, bold=True), second]
 
     def width_of(self, lines: Sequence[str]) -> float:
@@ -249,7 +257,8 @@ def _fills(graph: nx.MultiDiGraph, skills: Mapping[str, float] | None) -> dict[s
 
 
 def _kinds(graph: nx.MultiDiGraph) -> dict[str, str]:
-    kinds = sorted({str(data.get("kind")) for _, data in graph.nodes(data=True) if data.get("type") != "source"})
+    kinds = sorted({str(data.get("kind")) for _, data in graph.nodes(data=True)
+                    if data.get("type") != "source"})
     return {kind: COLOURS[index % len(COLOURS)] for index, kind in enumerate(kinds)}
 
 
@@ -259,8 +268,8 @@ def _draw_nodes(axes: Axes, graph: nx.MultiDiGraph, drawing: Drawing, widths: Ma
         source = graph.nodes[name].get("type") == "source"
         shape = "square,pad=0" if source else f"round,pad=0,rounding_size={0.499 * size.height}"
         axes.add_patch(FancyBboxPatch((x - widths[name] / 2, y - size.height / 2), widths[name], size.height,
-                                      boxstyle=shape, facecolor=fills[name], edgecolor=INK if source else GREY,
-                                      linewidth=0.8 if source else 0.4, zorder=4))
+                                      boxstyle=shape, facecolor=fills[name], zorder=4,
+                                      edgecolor=INK if source else GREY, linewidth=0.8 if source else 0.4))
         red, green, blue = to_rgb(fills[name][:3] if not isinstance(fills[name], str) else fills[name])
         ink = INK if 0.3 * red + 0.59 * green + 0.11 * blue > 0.55 else "white"
         for row, text in enumerate(words[name]):
@@ -276,8 +285,8 @@ def _draw_edges(axes: Axes, graph: nx.MultiDiGraph, drawing: Drawing, size: _Nod
         line = drawing.lines[low, high, key]
         groups.setdefault((_style_of(data), bool(data.get("auto"))), []).append(line)
         if _shows_delay(graph, data):
-            axes.text(*line[-6], f"@{data['delay']}", fontsize=5.5, color=INK, ha="center", va="center",
-                      path_effects=HALO, zorder=3)
+            axes.text(line[-6, 0], line[-6, 1], f"@{data['delay']}", fontsize=5.5, color=INK, ha="center",
+                      va="center", path_effects=HALO, zorder=3)
     for (role, auto), lines in groups.items():
         colour, width, dashes = CUT if role == "lesioned" else ROLES[role]
         width *= (0.7 if auto else 1.0) * (1.0 if count <= 120 else 0.6)
@@ -285,7 +294,8 @@ def _draw_edges(axes: Axes, graph: nx.MultiDiGraph, drawing: Drawing, size: _Nod
         order = 1 if role in ("context", "lesioned") else 2
         axes.add_collection(LineCollection(lines, colors=colour, linewidths=width, linestyles=[dashes],
                                            alpha=alpha, zorder=order))
-        heads = [_arrow_head(line, 0.085 if count <= 120 else 0.055) for line in lines] if count <= 600 else []
+        length = 0.085 if count <= 120 else 0.055
+        heads = [_arrow_head(line, length) for line in lines] if count <= 600 else []
         axes.add_collection(PolyCollection(heads, facecolors=colour, edgecolors="none", zorder=order + 0.5,
                                            alpha=min(1.5 * alpha, 1.0)))
 
@@ -316,7 +326,7 @@ def _graph_legend(graph: nx.MultiDiGraph, skills: Mapping[str, float] | None) ->
         entries.append(Line2D([], [], color=INK, linewidth=0, marker="$@$", markersize=6, markeredgewidth=0.1,
                               label="delay in ticks"))
     if skills is None:
-        entries += [Patch(facecolor=tuple(0.35 * np.array(to_rgb(colour)) + 0.65), label=kind.split(".")[-1])
+        entries += [Patch(facecolor=tuple(0.35 * np.array(to_rgb(colour)) + 0.65), label=short_kind(kind))
                     for kind, colour in _kinds(graph).items()]
     return entries
 
@@ -349,12 +359,16 @@ def plot_forecast(ticks: ArrayLike, truth: ArrayLike, forecast: ArrayLike, names
         Where the lengths differ.
     """
     x = np.asarray(ticks, dtype=np.float64)
-    y, guess = (np.asarray(values, dtype=np.float64).reshape(len(values), -1) for values in (truth, forecast))
-    if not len(x) == len(y) == len(guess) or y.shape != guess.shape or not y.size:
+    y, guess = (np.asarray(values, dtype=np.float64) for values in (truth, forecast))
+    y, guess = (values[:, None] if values.ndim == 1 else values for values in (y, guess))
+    if y.ndim != 2 or y.shape != guess.shape or len(x) != len(y) or not y.size:
         raise InputError("plot_forecast", "ticks, truth and forecast must be of one length, and not empty",
                          (x.shape, y.shape, guess.shape))
     columns = y.shape[1]
-    names = [f"column {column}" for column in range(columns)] if names is None and columns > 1 else names or [""]
+    if names is None:
+        names = [f"column {column}" for column in range(columns)] if columns > 1 else [""]
+    if len(names) != columns:
+        raise InputError("plot_forecast", f"names must have one entry per column, {columns}", len(names))
     width, tall = 8.4, 1.6 if columns > 1 else 2.6
     height = 0.62 + columns * (tall + 0.32) + 0.4
     figure = new_figure(width, height)

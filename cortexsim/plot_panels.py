@@ -27,8 +27,10 @@ from cortexsim.plot_style import (
     axes_at,
     fit,
     head,
+    head_width,
     new_figure,
     quiet,
+    short_kind,
     short_number,
     text_width,
 )
@@ -45,7 +47,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class _Size:
-    """How a panel looks, by how many there are: inches, points, and how many places of a curve it can show."""
+    """How a panel looks, by how many there are: inches, points, and the places of a curve it can show."""
 
     width: float
     height: float
@@ -93,8 +95,8 @@ def plot_curves(curves: Curves, regions: Sequence[str] | None = None, measure: s
     Returns
     -------
     matplotlib.figure.Figure
-        With a dotted line at each event that concerns a region, and its measure over the last tenth of the run
-        beside its name.
+        With a dotted line at each event that concerns a region, and its measure over the last tenth of the
+        run beside its name.
 
     Raises
     ------
@@ -113,10 +115,12 @@ def plot_curves(curves: Curves, regions: Sequence[str] | None = None, measure: s
     colours = _colours(curves)
     left, top, foot = 0.62, 0.62, 0.5
     step = size.height + size.title + size.down
-    width = max(left + columns * (size.width + size.across) - size.across + 0.22, 5.4)
+    title = f"{TITLES[measure]} · {count} region{'s' * (count != 1)} · {curves.n_ticks:,} ticks"
+    width = max(left + columns * (size.width + size.across) - size.across + 0.22,
+                head_width(title, _legend(curves, names, colours, measure, True, size)))
     height = top + math.ceil(count / columns) * step - size.down + foot
     figure = new_figure(width, height)
-    outside = False
+    events, outside = _events_of(curves), False
     for index, name in enumerate(names):
         row, column = divmod(index, columns)
         axes = axes_at(figure, left + column * (size.width + size.across),
@@ -124,9 +128,8 @@ def plot_curves(curves: Curves, regions: Sequence[str] | None = None, measure: s
         _style(axes, curves, measure, size, column == 0, index + columns >= count)
         outside |= _draw_lines(axes, curves, name, measure, smooth, colours[_group(curves, name)], size)
         _draw_title(axes, curves, name, measure, colours[_group(curves, name)], size)
-        _draw_events(axes, curves, name, size)
-    head(figure, f"{TITLES[measure]} · {count} region{'s' * (count != 1)} · {curves.n_ticks:,} ticks",
-         _legend(curves, names, colours, measure, outside, size))
+        _draw_events(axes, curves, events[name], events[""], size)
+    head(figure, title, _legend(curves, names, colours, measure, outside, size))
     middle = left + (columns * (size.width + size.across) - size.across) / 2
     figure.text(middle / width, 0.1 / height, "tick", ha="center", va="bottom", fontsize=8, color=INK)
     figure.text(0.12 / width, (foot + height - top) / 2 / height, measure.replace("_", " "), rotation=90,
@@ -145,10 +148,10 @@ def _columns(count: int) -> int:
 
 def _group(curves: Curves, region: str) -> str:
     """What a region's colour stands for: its kind, or, where there are too many, what it scores."""
-    row = curves.row(region)
+    row = curves.regions.index(region)
     if len(set(zip(curves.kinds, curves.scores, strict=True))) > len(COLOURS):
         return curves.scores[row]
-    return f"{curves.kinds[row].split(':')[-1].split('.')[-1]} ({curves.scores[row]})"
+    return f"{short_kind(curves.kinds[row])} ({curves.scores[row]})"
 
 
 def _colours(curves: Curves) -> dict[str, str]:
@@ -199,8 +202,8 @@ def _draw_lines(axes: Axes, curves: Curves, name: str, measure: str, smooth: int
     outside = False
     for values, own_colour, own_width, order, most in lines:
         x, y = _without_gaps(curves.ticks, values)
-        dots = {"marker": "o", "markersize": 2 * own_width} if np.isfinite(y).sum() < 16 else {}
-        axes.plot(x, y, color=own_colour, linewidth=own_width, zorder=order, solid_joinstyle="round", **dots)
+        axes.plot(x, y, color=own_colour, linewidth=own_width, zorder=order, solid_joinstyle="round",
+                  marker="o" if np.isfinite(y).sum() < 16 else "", markersize=2 * own_width)
         outside |= _mark_outside(axes, x, y, own_colour, size, most)
     if size.compact and measure in SKILLS:
         x, y = _without_gaps(curves.ticks, lines[0][0])
@@ -237,10 +240,10 @@ def _mark_outside(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], co
 
 
 def _draw_title(axes: Axes, curves: Curves, name: str, measure: str, colour: str, size: _Size) -> None:
-    row = curves.row(name)
+    row = curves.regions.index(name)
     final = curves.final(name)[measure]
     value = "" if math.isnan(final) else f"{final:.2f}" if measure in SKILLS else f"{final:.3g}"
-    value = value.replace("-", "−")
+    value = "0.00" if value == "-0.00" else value.replace("-", "−")
     place: dict[str, Any] = {"transform": axes.transAxes, "va": "baseline", "fontsize": size.font}
     low = 1 + 0.04 / size.height
     high = low if size.compact else low + 1.3 * size.font / 72 / size.height
@@ -251,29 +254,36 @@ def _draw_title(axes: Axes, curves: Curves, name: str, measure: str, colour: str
     if not size.compact:
         verb = "predicts" if curves.scores[row] == "forecast" else "rebuilds"
         place["fontsize"] = size.font - 1
-        axes.text(0, low, fit(f"{verb} {curves.predicts[row]}", size.font - 1, size.width), color=GREY, **place)
+        words = fit(f"{verb} {curves.predicts[row]}", size.font - 1, size.width)
+        axes.text(0, low, words, color=GREY, **place)
 
 
-def _concerns(event: Mapping[str, Any], region: str) -> bool:
-    """Whether an event belongs in a region's panel: its own, of an edge into it, or of the whole graph."""
-    where = event["where"]
-    return where in ("", region) or ("->" in where and where.split("->")[-1].split(":")[0] == region)
+def _events_of(curves: Curves) -> dict[str, list[dict[str, Any]]]:
+    """The events by the region in whose panel they belong: their own, or where an edge goes; "" for all."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("", *curves.regions)}
+    for event in curves.events:
+        place = event["where"].split("->")[-1].split(":")[0]
+        rows[place if place in rows else ""].append(event)
+    return rows
 
 
-def _draw_events(axes: Axes, curves: Curves, region: str, size: _Size) -> None:
-    mine = [event for event in curves.events if _concerns(event, region)]
-    few = len(mine) <= 4 and not size.compact
-    for event in mine[-200:]:
-        axes.axvline(event["tick"], 0, 1 if few else 0.16, color=INK if event["where"] else GREY, zorder=3,
-                     linewidth=0.5 if size.compact else 0.8, linestyle=(0, (1, 1.5)) if few else "-")
+def _draw_events(axes: Axes, curves: Curves, own: Sequence[Mapping[str, Any]],
+                 common: Sequence[Mapping[str, Any]], size: _Size) -> None:
+    few = len(own) + len(common) <= 4 and not size.compact
+    for events, colour in ((common, GREY), (own, INK)):
+        places = np.array([event["tick"] for event in events], dtype=np.float64)
+        if not few:  # no more than can be told apart
+            places = places[np.unique(places * 100 * size.width // max(curves.n_ticks, 1), return_index=True)[1]]
+        axes.vlines(places, 0, 1 if few else 0.16, transform=axes.get_xaxis_transform(), color=colour, zorder=3,
+                    linewidth=0.5 if size.compact else 0.8, linestyle=(0, (1, 1.5)) if few else "-")
     free = -math.inf  # where the next label has room
-    for event in mine if few else []:
+    for event in sorted((*own, *common), key=lambda event: event["tick"]) if few else []:
         if event["tick"] >= free:
             free = event["tick"] + 0.16 / size.width * max(curves.n_ticks, 1)
-            axes.annotate(fit(event["what"], size.font - 1.5, 0.6 * size.height), (event["tick"], 0), (1.5, 3),
-                          xycoords=axes.get_xaxis_transform(), textcoords="offset points", rotation=90,
-                          va="bottom", ha="left", fontsize=size.font - 1.5, path_effects=HALO,
-                          color=INK if event["where"] else GREY, zorder=6)
+            words = fit(event["what"], size.font - 1.5, 0.6 * size.height)
+            axes.annotate(words, (event["tick"], 0), (1.5, 3), xycoords=axes.get_xaxis_transform(),
+                          textcoords="offset points", rotation=90, va="bottom", ha="left", zorder=6,
+                          fontsize=size.font - 1.5, color=INK if event in own else GREY, path_effects=HALO)
 
 
 def _legend(curves: Curves, names: Iterable[str], colours: Mapping[str, str], measure: str, outside: bool,
@@ -287,10 +297,12 @@ def _legend(curves: Curves, names: Iterable[str], colours: Mapping[str, str], me
     elif measure in SKILLS:
         what = "last value" if measure == "skill_last" else "running mean"
         entries.append(Line2D([], [], color=INK, linewidth=0.7, label=what))
-    if any(_concerns(event, name) for event in curves.events for name in names):
+    events = _events_of(curves)
+    if any(events[name] for name in ("", *names)):
         mark: dict[str, Any] = {"linewidth": 0, "marker": "|", "markersize": 6} if size.compact else \
             {"linewidth": 1, "linestyle": (0, (1, 1.5))}
         entries.append(Line2D([], [], color=INK, label="event", **mark))
     if outside:
-        entries.append(Line2D([], [], color=GREY, linewidth=0, marker="v", markersize=4, label="off the scale"))
+        entries.append(Line2D([], [], color=GREY, linewidth=0, marker="v", markersize=4,
+                              label="off the scale"))
     return entries

@@ -7,10 +7,12 @@ touched, so the same call serves scripts, notebooks and machines without a displ
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -23,13 +25,14 @@ from cortexsim.errors import InputError
 from cortexsim.files import write_file
 
 INK, GREY, PALE = "#22262b", "#8b929b", "#e4e7ea"
-# the colours of M. Okabe and K. Ito, told apart by all common kinds of colour vision; their yellow is lost on white
+# the colours of M. Okabe and K. Ito, told apart by all common kinds of colour vision, without their yellow,
+# which is lost on white
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 LOW, HIGH = -0.5, 1.0  # skills are shown between these
 # lightness falls from skill 0 to either end, so the map reads in grey too
 SKILL_COLOURS = ScalarMappable(Normalize(LOW, HIGH), LinearSegmentedColormap.from_list("skill", [
-    (0.0, "#7a3a00"), (0.17, "#d98b35"), (1 / 3, "#fbf6ec"), (0.5, "#b5dcd8"), (0.7, "#4d9fb3"), (0.86, "#1f6291"),
-    (1.0, "#102a54")]).with_extremes(bad="#d3d6da"))
+    (0.0, "#7a3a00"), (0.17, "#d98b35"), (1 / 3, "#fbf6ec"), (0.5, "#b5dcd8"), (0.7, "#4d9fb3"),
+    (0.86, "#1f6291"), (1.0, "#102a54")]).with_extremes(bad="#d3d6da"))
 HALO = [withStroke(linewidth=1.8, foreground="white", alpha=0.85)]
 
 
@@ -87,6 +90,12 @@ def head(figure: Figure, title: str, entries: Sequence[Any]) -> None:
                       handlelength=1.6, handletextpad=0.5, columnspacing=1.4, labelcolor=INK)
 
 
+def head_width(title: str, entries: Sequence[Any]) -> float:
+    """The width in inches that the title and the legend of `head` need."""
+    words = sum(text_width(entry.get_label(), 7.5) + 0.38 for entry in entries)
+    return 0.3 + max(text_width(title, 10, bold=True), words)
+
+
 def short_number(value: float) -> str:
     """A number as an axis shows it.
 
@@ -106,11 +115,25 @@ def text_width(text: str, font: float, bold: bool = False) -> float:
     if not text.strip():
         return 0.0
     style = FontProperties(weight="bold" if bold else "normal")
-    return float(TextPath((0, 0), text, size=font, prop=style).get_extents().width) / 72
+    # the corners of the outlines: their true extents differ by little and take ten times as long
+    return float(np.ptp(TextPath((0, 0), text, size=font, prop=style).vertices[:, 0])) / 72
 
 
 def fit(text: str, font: float, room: float, bold: bool = False) -> str:
     """The text, cut to the room there is in inches."""
-    while text and text_width(text, font, bold) > room:
-        text = text.rstrip("…")[:-1] + "…" if len(text) > 2 else ""
-    return text
+    if text_width(text, font, bold) <= room:
+        return text
+    kept = bisect_right(range(1, len(text)), room,
+                        key=lambda count: text_width(text[:count] + "…", font, bold))
+    return text[:kept] + "…" if kept else ""
+
+
+def short_kind(kind: object) -> str:
+    """The last part of the name of a kind.
+
+    Examples
+    --------
+    >>> short_kind("delta"), short_kind("mylab.rules:gain")
+    ('delta', 'gain')
+    """
+    return str(kind).split(":")[-1].split(".")[-1]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from cortexsim import bookkeeping as d
 from cortexsim.kind import PORTS
 
 
@@ -59,13 +60,12 @@ class Recorder:
 
     def _inside(self, engine: Any) -> list[Probe]:
         """Probes of regions, in the order of the regions: the driver records these."""
-        inside = [p for p in self.probes if p.signal.split(".")[0] in engine.memory.row and p.signal in engine.memory.rings]
-        return sorted(inside, key=lambda p: engine.memory.row[p.signal.split(".")[0]])
+        row, rings = engine.memory.row, engine.memory.rings
+        inside = [p for p in self.probes if p.signal.split(".")[0] in row and p.signal in rings]
+        return sorted(inside, key=lambda p: row[p.signal.split(".")[0]])
 
     def open(self, engine: Any, start: int, ticks: int) -> None:
         """Lay out the record buffer for the ticks to come."""
-        from cortexsim import driver as d
-
         inside = self._inside(engine)
         rows, at = [], 0
         regions = engine.memory.regions

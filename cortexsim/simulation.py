@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import fnmatch
 import time
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from cortexsim import carry
-from cortexsim import driver as d
+from cortexsim import carry, changes, intake
 from cortexsim.curves import Curves
 from cortexsim.engine import Engine
-from cortexsim.errors import CortexsimError, GraphError, InputError, nearest
+from cortexsim.errors import InputError, nearest
 from cortexsim.graph import RegionGraph
 from cortexsim.plan import Plan, make_plan
 from cortexsim.probe import Probe, Recorder
-from cortexsim.sources.arrays import Inputs, first_bad
+from cortexsim.sources.arrays import Inputs
 from cortexsim.tables import Memory
 
 # a call into the driver should come back this often, so that Ctrl-C and the progress bar are answered
@@ -69,7 +66,7 @@ class Simulation:
 
     def __init__(self, graph: Any, seed: int = 0, threads: int = 1, on_bad: str = "stop", bins: int = 512,
                  longest_block: int | None = None) -> None:
-        _check_options(seed, threads, on_bad)
+        intake.check_options(seed, threads, on_bad)
         self.seed, self.threads, self.on_bad = int(seed), int(threads), on_bad
         self._longest_block = longest_block
         graph = graph if isinstance(graph, RegionGraph) else RegionGraph.from_networkx(graph)
@@ -128,7 +125,7 @@ class Simulation:
             everything up to that tick has run and is kept.
         """
         repeat = self._repeat()
-        total = self._length(ticks, trials, repeat)
+        total = intake.run_length(self, ticks, trials, repeat)
         shapes = {name: source.shape for name, source in self.plan.sources.items()}
         data = Inputs(inputs, shapes, start=self.tick // repeat)
         if total is None:
@@ -151,7 +148,7 @@ class Simulation:
                     raise InputError("run", f"the data ended at tick {self.tick}, {end - self.tick} ticks too soon",
                                      hint="all ticks before it have run")
                 return
-            good, problem = self._check(values, present, count)
+            good, problem = intake.check_finite(self, values, present, count)
             for name in self.plan.sources:
                 self.engine.stage(name, self.tick, values[name][:good], present.get(name), repeat, good * repeat)
             self._advance(good * repeat, block)
@@ -175,63 +172,13 @@ class Simulation:
             self.recorder.collect(engine, self.tick, stop)
             self.tick = stop
             self.curves.n_ticks = stop - self.curves.start
-            self._check_diverged()
-
-    def _check_diverged(self) -> None:
-        bad = np.flatnonzero(self.memory.status[:, d.BAD] >= 0)
-        if len(bad):
-            row = bad[np.argmin(self.memory.status[bad, d.BAD])]
-            name, tick = self.plan.sequence[row], int(self.memory.status[row, d.BAD])
-            self.memory.status[:, d.BAD] = -1
-            self.curves.add_event(tick, "divergence", name)
-            region = self.plan.regions[name]
-            rates = [key for key in region.hyper if "rate" in key]
-            hint = f"lower its {rates[0]} ({region.hyper[rates[0]]})" if rates else ""
-            raise InputError(f"region {name!r}", f"diverged at tick {tick}: its loss is not finite", hint=hint)
+            intake.check_diverged(self)
 
     def _call_length(self) -> int:
         return int(np.clip(CALL_SECONDS / self._seconds_per_tick, 16, 1 << 16))
 
     def _repeat(self) -> int:
         return self.plan.trial.length if self.plan.trial else 1
-
-    def _length(self, ticks: int | None, trials: int | None, repeat: int) -> int | None:
-        if trials is not None:
-            if self.plan.trial is None:
-                raise InputError("run", "the graph has no trials", trials, "use ticks=, or graph.set_trial(length)")
-            if ticks is not None:
-                raise InputError("run", "takes ticks= or trials=, not both", (ticks, trials))
-            ticks = trials * repeat
-        if ticks is None:
-            return None
-        if isinstance(ticks, bool) or int(ticks) != ticks or ticks < 0:
-            raise InputError("run", "ticks must be a whole number of at least 0", ticks)
-        if ticks % repeat:
-            raise InputError("run", f"ticks must be a multiple of the trial's {repeat}", ticks, "use trials=")
-        return int(ticks)
-
-    def _check(self, values: dict[str, np.ndarray], present: dict[str, Any], count: int) -> tuple[int, Any]:
-        """Find NaN and infinity: how many rows may run, and the error to raise after them; or skip the bad rows."""
-        good, problem = count, None
-        for name, block in list(values.items()):
-            at = first_bad(block[:good])
-            if at is None:
-                continue
-            if self.on_bad == "skip":
-                finite = np.isfinite(block).all(axis=1)
-                present[name] = finite if present.get(name) is None else present[name] & finite
-                self.skipped[name] = self.skipped.get(name, 0) + int((~finite).sum())
-                self.curves.add_event(self.tick + at * self._repeat(), "skipped", name, "not a finite number")
-                values[name] = np.where(finite[:, None], block, np.float32(0))
-                continue
-            unit = int(np.flatnonzero(~np.isfinite(block[at]))[0])
-            readers = sorted({e.target for e in self.plan.edges.values() if e.source == name})
-            tick = self.tick + at * self._repeat()
-            problem = InputError(f"source {name!r}, port 'value'", f"is not finite at tick {tick}, component {unit} "
-                                 f"(read by {', '.join(readers) or 'nobody'})", float(block[at, unit]),
-                                 "all ticks before it have run; on_bad='skip' leaves such samples out")
-            good = at
-        return good, problem
 
     # ------------------------------------------------------------------ one tick at a time
 
@@ -274,7 +221,7 @@ class Simulation:
         if ahead != 1:
             return carry.predict_ahead(self, known or {}, ahead)
         repeat = self._repeat()
-        given = self._samples(known or {}, "predict", needed=())
+        given = intake.samples(self, known or {}, "predict", needed=())
         for name, source in self.plan.sources.items():
             if name in given and source.known != "before":
                 raise InputError(f"source {name!r}", "is not known before the outcome", hint="leave it out of predict")
@@ -295,55 +242,26 @@ class Simulation:
             One sample for every source, those known before included. None means: not delivered.
         """
         repeat = self._repeat()
-        values = self._samples(inputs, "observe", needed=tuple(self.plan.sources))
+        values = intake.samples(self, inputs, "observe", needed=tuple(self.plan.sources))
         present: dict[str, Any] = {}
         rows = {name: np.zeros((1, self.plan.sources[name].size), np.float32) if row is None else row
                 for name, row in values.items()}
-        _, problem = self._check(rows, present, 1)
+        _, problem = intake.check_finite(self, rows, present, 1)
         if problem:
             raise problem
         for name, row in values.items():
             self.engine.stage(name, self.tick, None if row is None else rows[name], present.get(name), repeat, repeat)
         self._advance(repeat, 1)
 
-    def _samples(self, inputs: dict[str, Any], where: str, needed: Iterable[str]) -> dict[str, Any]:
-        shapes = {name: source.shape for name, source in self.plan.sources.items()}
-        for name in inputs:
-            if name not in shapes:
-                raise InputError(where, f"there is no source {name!r}", hint=nearest(name, shapes))
-        missing = [name for name in needed if name not in inputs]
-        if missing:
-            raise InputError(where, f"needs a sample for source {missing[0]!r}", hint="None if it delivers nothing")
-        wanted = {name: shapes[name] for name in inputs if inputs[name] is not None}
-        _, values, _ = Inputs([{name: inputs[name] for name in wanted}], wanted, where).read(1) if wanted else (0, {}, {})
-        return {name: np.array(values[name][:1]) if name in wanted else None for name in inputs}
-
     # ------------------------------------------------------------------ changing it
-
-    def _matching(self, patterns: Iterable[str]) -> list[str]:
-        names = []
-        for pattern in patterns:
-            found = [name for name in self.graph.regions if fnmatch.fnmatchcase(name, pattern)]
-            if not found:
-                raise InputError("simulation", f"there is no region {pattern!r}", hint=nearest(pattern, self.graph.regions))
-            names += found
-        return names or list(self.graph.regions)
 
     def freeze(self, *regions: str) -> list[str]:
         """Stop learning in the regions that match (names or wildcards; all by default); returns their names."""
-        return self._set_frozen(regions, True)
+        return changes.set_frozen(self, regions, True)
 
     def unfreeze(self, *regions: str) -> list[str]:
         """Let regions learn again."""
-        return self._set_frozen(regions, False)
-
-    def _set_frozen(self, patterns: Iterable[str], frozen: bool) -> list[str]:
-        names = self._matching(patterns)
-        for name in names:
-            self.graph.nodes[name]["frozen"] = frozen
-            self.memory.regions[self.memory.row[name], d.FROZEN] = frozen
-            self.curves.add_event(self.tick, "freeze" if frozen else "unfreeze", name)
-        return names
+        return changes.set_frozen(self, regions, False)
 
     def lesion(self, pattern: str) -> list[str]:
         """Cut edges: they deliver nothing until restored.
@@ -358,21 +276,21 @@ class Simulation:
         list of str
             The edges that were cut.
         """
-        return self._set_cut(self.graph.lesion(pattern), "lesion")
+        return changes.set_cut(self, self.graph.lesion(pattern), "lesion")
 
     def restore(self, pattern: str) -> list[str]:
-        """Undo :meth:`lesion`."""
-        return self._set_cut(self.graph.restore(pattern), "restore")
-
-    def _set_cut(self, names: list[str], what: str) -> list[str]:
-        for name in names:
-            self.memory.edges[self.memory.edge_row[name], d.E_CUT] = what == "lesion"
-            self.plan.edges[name].data["lesioned"] = what == "lesion"
-            self.curves.add_event(self.tick, what, name)
-        return names
+        """Undo :meth:`lesion` for all edges that match `pattern`; returns their names."""
+        return changes.set_cut(self, self.graph.restore(pattern), "restore")
 
     def set_hyper(self, region: str, **values: Any) -> None:
-        """Change hyperparameters of a region (a name or a wildcard) during a run, without a recompile.
+        """Change hyperparameters during a run, without a recompile.
+
+        Parameters
+        ----------
+        region : str
+            A name, or a wildcard for several.
+        **values
+            Hyperparameters by name.
 
         Raises
         ------
@@ -381,21 +299,11 @@ class Simulation:
         GraphError
             For one that shapes depend on: edit the graph and :meth:`replan`.
         """
-        for name in self._matching([region]):
-            plan = self.plan.regions[name]
-            checked = plan.kind.check_hyper(name, {**plan.hyper, **values})
-            for key in values:
-                if plan.kind.hyper_fields()[key].structural:
-                    raise GraphError(f"region {name!r}", f"{key} cannot change during a run",
-                                     hint="edit sim.graph and call sim.replan()")
-                plan.hyper[key] = checked[key]
-                self.graph.nodes[name]["hyper"][key] = checked[key]
-                self.memory.set_hyper(name, key, checked[key])
-                self.curves.add_event(self.tick, "set", name, f"{key} = {checked[key]}")
+        changes.set_hyper(self, region, values)
 
     def hyper(self, region: str) -> dict[str, Any]:
         """The hyperparameters of a region."""
-        return dict(self.plan.regions[self._matching([region])[0]].hyper)
+        return dict(self.plan.regions[changes.matching(self, [region])[0]].hyper)
 
     def reset(self) -> None:
         """Clear all activity - signals in flight, states, traces - and keep all that was learned, and the curves."""
@@ -477,25 +385,14 @@ class Simulation:
         return dict(self.memory.arrays[region])
 
     def get(self, name: str) -> np.ndarray:
-        """A copy of one array, such as ``"V1.W"``."""
+        """A copy of the array with this `name`, such as ``"V1.W"``."""
         return carry.parameter(self, name).copy()
 
     def set(self, name: str, values: Any) -> None:
-        """Write one array, such as ``"V1.W"``; the shape must fit and the values be finite."""
+        """Write `values` into the array `name`, such as ``"V1.W"``; the shape must fit and the values be finite."""
         carry.set_parameter(self, name, values)
 
     def time_shares(self) -> dict[str, float]:
         """Share of the time that each region took, from the visits that were timed (estimated where none was)."""
         return carry.time_shares(self)
 
-
-def _check_options(seed: Any, threads: Any, on_bad: Any) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError("Simulation", "seed must be a whole number of at least 0", seed)
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise InputError("Simulation", "threads must be a whole number of at least 1", threads)
-    if on_bad not in ("stop", "skip"):
-        raise InputError("Simulation", "on_bad must be 'stop' or 'skip'", on_bad)
-
-
-__all__ = ["Simulation", "CortexsimError"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cortexsim import driver as d
+from cortexsim import bookkeeping as d
 from cortexsim import native
 from cortexsim.errors import GraphError
 from cortexsim.fields import as_sheet

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cortexsim.attributes import SOURCE_DEFAULTS, as_whole_number, edge_attributes, find_region_kind
+from cortexsim.attributes import SOURCE_DEFAULTS, edge_attributes, find_region_kind
 from cortexsim.errors import GraphError, nearest
 from cortexsim.graph import ROLES_OF_ARGUMENTS, RegionGraph
 from cortexsim.graph_check import check_edge
@@ -230,8 +230,6 @@ def _change_edge(graph: RegionGraph, given: Mapping[str, Any], where: str) -> No
         graph.remove_edge(source, target, given["name"])
         return
     changes = {key: value for key, value in given.items() if key not in ("name", "extra", "removed")}
-    if "delay" in changes:
-        changes["delay"] = as_whole_number(changes["delay"], where)
     changed = edge_attributes(where, data | changes | dict(table(given, "extra", where)), graph.nodes[source])
     check_edge(graph, source, target, given["name"], changed)
     data.update(changed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import fnmatch
 import inspect
+import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -237,13 +238,15 @@ def _constructor_parameters(node: ast.ClassDef) -> list[str] | None:
     if "dataclass" not in map(_last_name, decorators):
         return None
     return [field.target.id for field in node.body if isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name) and "init=False" not in ast.unparse(field)]
+            and isinstance(field.target, ast.Name) and "ClassVar" not in ast.unparse(field.annotation)
+            and "init=False" not in ast.unparse(field)]
 
 
 def docstring_gaps(text: str, exported: Collection[str] = (), exempt: Collection[str] = ()) -> list[str]:
     """List public functions and classes without a docstring, and Parameters sections that differ from the signature.
 
-    Whatever is `exported` (a top-level name) must have the section if it, or a method of it, takes parameters.
+    What is `exported` (a top-level name), and its methods, must speak of all parameters: in the section, or by name
+    in the text where one line says it all.
     """
     complaints = []
     for name, node, parameters in public_definitions(ast.parse(text)):
@@ -255,8 +258,9 @@ def docstring_gaps(text: str, exported: Collection[str] = (), exempt: Collection
             continue
         documented = documented_parameters(docstring)
         if documented is None:
-            if name.split(".")[0] in exported and parameters and isinstance(node, Function):
-                complaints.append(f"{node.lineno}: {name} does not document {', '.join(parameters)}")
+            unsaid = [p for p in parameters or () if not re.search(rf"\b{p}\b", docstring)]
+            if name.split(".")[0] in exported and unsaid and isinstance(node, Function):
+                complaints.append(f"{node.lineno}: {name} does not document {', '.join(unsaid)}")
         elif parameters is not None and documented != parameters:
             complaints.append(f"{node.lineno}: {name} documents {documented}, its signature is {parameters}")
     return complaints

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 # pandas is an extra, matplotlib and scipy.stats are slow to import
-NOT_AT_IMPORT = ("matplotlib", "pandas", "PIL", "scipy.stats", "scipy.optimize", "scipy.signal", "tomlkit", "tqdm",
-                 "pytest", "psutil")
+NOT_AT_IMPORT = ("matplotlib", "pandas", "PIL", "scipy.stats", "scipy.optimize", "scipy.signal", "pytest",
+                 "psutil")
 
 MEASURE = """
 import gc, json, sys, time

@@ -61,7 +61,7 @@ def SCORE(hyper: Hyper) -> str:
 def ports(hyper, shapes):
     """Prediction and error have the shape of the target."""
     if shapes.size is not None and shapes.size != shapes.n_target:
-        raise KindError(f"region {shapes.region!r}", f"size must be that of its target, {shapes.n_target}, or be left out",
+        raise KindError(f"region {shapes.region!r}", f"size must be its target's, {shapes.n_target}, or be left out",
                         shapes.size)
     sheet = shapes.shape or shapes.target_shape
     return {"prediction": sheet, "error": sheet}
@@ -95,12 +95,20 @@ def cost(hyper, shapes):
 
 
 @helper
-def _dot(r, x, i):
-    """Weighted sum of unit `i`: dense part first, then its patch of every edge with a field."""
-    W, V, edges, V_start = r.W, r.V, r.context_edges, r.V_start
+def _dense_dot(W, x, i):
     total = np.float32(0.0)
     for j in range(W.shape[1]):
         total += W[i, j] * x[j]
+    return total
+
+
+@helper
+def _dot(r, W, x, i, plain):
+    """Weighted sum of unit `i`: dense part first, then its patch of every edge with a field."""
+    total = _dense_dot(W, x, i)
+    if plain:
+        return total
+    V, edges, V_start = r.V, r.context_edges, r.V_start
     for k in range(edges.shape[0]):
         rows, width = edges[k, 2], edges[k, 3]
         if rows > 0:
@@ -115,6 +123,8 @@ def _dot(r, x, i):
 @helper
 def _length(r, x, i):
     """Squared length of what unit `i` sees through its fields."""
+    if r.V.shape[0] == 0:
+        return np.float32(0.0)
     edges = r.context_edges
     total = np.float32(0.0)
     for k in range(edges.shape[0]):
@@ -147,11 +157,13 @@ def _step(r, length):
 
 
 @helper
-def _learn(r, x, i, g, keep):
+def _learn(r, W, x, i, g, keep, plain):
     """Update unit `i`: `g` is its step times its error."""
-    W, V, edges, V_start = r.W, r.V, r.context_edges, r.V_start
     for j in range(W.shape[1]):
         W[i, j] = keep * W[i, j] + g * x[j]
+    if plain:
+        return
+    V, edges, V_start = r.V, r.context_edges, r.V_start
     for k in range(edges.shape[0]):
         rows, width = edges[k, 2], edges[k, 3]
         if rows > 0:
@@ -204,8 +216,9 @@ def _predict(r):
         for i in range(p.shape[0]):
             p[i] = _squash(r, p[i])
     else:
+        W, plain = r.W, r.V.shape[0] == 0
         for i in range(p.shape[0]):
-            p[i] = _squash(r, _dot(r, x, i) + b[i])
+            p[i] = _squash(r, _dot(r, W, x, i, plain) + b[i])
     if r.output == 2:
         _softmax(r)
 
@@ -245,7 +258,7 @@ def _update(r):
     squared = np.float32(0.0)
     if r.learn == 1:
         keep = np.float32(1.0) - r.decay
-        dense = _dense_length(r, x)
+        dense, plain = _dense_length(r, x), r.V.shape[0] == 0
         if r.sparse == 1:
             _update_sparse(r, _step(r, dense), keep)
         for i in range(e.shape[0]):
@@ -253,7 +266,7 @@ def _update(r):
             g = _step(r, length) * e[i]
             squared += g * g * length
             if r.sparse == 0:
-                _learn(r, x, i, g, keep)
+                _learn(r, r.W, x, i, g, keep, plain)
             b[i] += g * np.float32(r.bias)
     _score(r, squared)
 
@@ -286,16 +299,22 @@ def tick(r):
             r.error[i] = r.target[i] - r.prediction[i]
         _update(r)
         return
-    x, y, p, e, b = r.context, r.target, r.prediction, r.error, r.b
+    W, x, y, p, e, b = r.W, r.context, r.target, r.prediction, r.error, r.b
+    plain, sigmoid, own = r.V.shape[0] == 0, r.output == 1, np.float32(r.bias)
     keep = np.float32(1.0) - r.decay
     dense = _dense_length(r, x)
+    step = _step(r, dense)
     squared = np.float32(0.0)
     for i in range(p.shape[0]):
-        p[i] = _squash(r, _dot(r, x, i) + b[i])
+        total = _dot(r, W, x, i, plain) + b[i]
+        p[i] = _squash(r, total) if sigmoid else total
         e[i] = y[i] - p[i]
-        length = dense + _length(r, x, i)
-        g = _step(r, length) * e[i]
+        length = dense
+        if not plain:
+            length += _length(r, x, i)
+            step = _step(r, length)
+        g = step * e[i]
         squared += g * g * length
-        _learn(r, x, i, g, keep)
-        b[i] += g * np.float32(r.bias)
+        _learn(r, W, x, i, g, keep, plain)
+        b[i] += g * own
     _score(r, squared)

@@ -328,7 +328,7 @@ class Stream:
             raise InputError(where, "scale must be 'none' or 'running'", got=scale)
         horizon = whole_number(where, "horizon", horizon, 1)
         names, values, self.info = read_csv(resolve(where, path, base_dir), columns, blanks)
-        self.columns = _source_names(names)
+        self.columns = source_names(names)
         scaled = Scaled(values, np.zeros_like(values), np.ones_like(values))
         if scale == "running":
             scaled = RunningScale(len(names), horizon).apply(values)
@@ -352,7 +352,7 @@ class Stream:
         return {name: rows[:, k:k + 1] for k, name in enumerate(self.columns)}
 
 
-def _source_names(columns: list[str]) -> dict[str, str]:
+def source_names(columns: list[str]) -> dict[str, str]:
     """Give a source name for each column; columns that would share one get a number."""
     names: dict[str, str] = {}
     for column in columns:
