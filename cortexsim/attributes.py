@@ -129,7 +129,8 @@ def find_region_kind(name: str, kind: str) -> Kind:
     try:
         return find_kind(kind)
     except KindError as error:
-        raise GraphError(f"region {name!r}", f"{error.where} {error.what}", hint=error.hint) from error
+        what = str(error).removeprefix(f"{error.where}:").removesuffix(f"; {error.hint}")
+        raise GraphError(f"region {name!r}", f"{error.where}{what}", hint=error.hint) from error
 
 
 def plain_value(value: Any, where: str) -> Any:

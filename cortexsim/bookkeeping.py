@@ -25,7 +25,9 @@ PORT = 35
 PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = 0, 1, 2, 3, 4
 # the ring of lists of active units (-1: none), and where the target lies that a trial is scored by (-1: as usual)
 LIST_AT, LIST_MASK, LIST_SIZE, SCORED_AT = 50, 51, 52, 53
-N_REGION = 54
+# whether the list belongs to a port that is held while there is no target
+LIST_HELD = 54
+N_REGION = 55
 # columns of `edges`
 (E_COUNT, E_COUNT_MASK, E_SIGNAL, E_SIZE, E_MASK, E_DELAY, E_START, E_LENGTH, E_INDEX, E_TO, E_CUT, E_SPAN, E_SILENT,
  E_PRESENT, E_DIRECT, E_LIST, E_WORD, E_SET) = range(18)
@@ -259,6 +261,8 @@ def before_compare(T, r, t):
 @compiled
 def default_compare(T, r):
     """The error of a kind that brings no `compare`: target minus prediction."""
+    if T.regions[r, TARGET + 1] == T.regions[r, TARGET]:
+        return
     due = T.status[r, DUE]
     p, e = port_at(T, r, PREDICTION, due), port_at(T, r, ERROR, due)
     y, values = target_place(T, r)
@@ -285,6 +289,13 @@ def hold(T, r):
         at, before = port_at(T, r, port, due), port_at(T, r, port, due - 1)
         for i in range(T.regions[r, PORT + 3 * port + 1]):
             T.signals[at + i] = T.signals[before + i] if due > 0 else np.float32(0.0)
+    if T.regions[r, LIST_HELD]:
+        place, mask, size = T.regions[r, LIST_AT], T.regions[r, LIST_MASK], T.regions[r, LIST_SIZE]
+        at, before = place + (due & mask) * size, place + ((due - 1) & mask) * size
+        n = T.active[before] if due > 0 else 0
+        T.active[at] = n
+        for k in range(n):
+            T.active[at + 1 + k] = T.active[before + 1 + k]
 
 
 @compiled
@@ -300,7 +311,9 @@ def finish(T, r, t):
     status[r, RESET] = 0
     status[r, DUE] += 1
     if T.words[view + W_LEARN] and status[r, ON] == 1 and T.scoring:
-        T.curves[r, (t - T.bin_start) >> T.bin_shift, LEARNED] += 1
+        curve = T.curves[r, (t - T.bin_start) >> T.bin_shift]
+        curve[LEARNED] += 1
+        curve[STEP_SIZE] += T.reals[regions[r, SCORE_AT] + 1]
 
 
 @compiled
@@ -345,7 +358,6 @@ def score(T, r, t):
     curve[LOSS] += loss
     curve[LOSS_LAST] += last
     curve[LOSS_MEAN] += mean
-    curve[STEP_SIZE] += scores[at + 1]
     curve[DEAD] += scores[at + 2]
     curve[SATURATED] += scores[at + 3]
 

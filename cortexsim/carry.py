@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from cortexsim.engine import Engine
 from cortexsim.errors import InputError, nearest
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import Shapes
+from cortexsim.plan import Plan
 from cortexsim.probe import Recorder
 from cortexsim.sources.arrays import Inputs
 from cortexsim.tables import Memory, seed_of
@@ -68,6 +70,8 @@ def reset_activity(sim: Any) -> None:
     memory.gathered[:] = 0
     memory.counts[:] = -1
     memory.active[:] = 0
+    # what an edge held outside its span is gone, too
+    memory.present[memory.edges[: len(sim.plan.edges), d.E_PRESENT]] = 0
     memory.status[:, d.RESET] = 1
 
 
@@ -76,7 +80,8 @@ def copy_simulation(sim: Any) -> Any:
     twin = object.__new__(type(sim))
     twin.__dict__.update(sim.__dict__)
     twin.graph = sim.graph.copy()
-    twin.plan = twin._make_plan()
+    # the plan that runs: the graph may have been edited since, without replan()
+    twin.plan = copy_plan(sim.plan)
     twin.memory = Memory(twin.plan, twin.seed, sim.memory.arrays)
     copy_values(sim.memory, twin.memory)
     twin.curves = copy.deepcopy(sim.curves)
@@ -85,6 +90,15 @@ def copy_simulation(sim: Any) -> Any:
     twin.recorder = Recorder()
     twin.skipped = dict(sim.skipped)
     return twin
+
+
+def copy_plan(plan: Plan) -> Plan:
+    """The same plan, with its own record of what may change in a run: hyperparameters and lesions."""
+    edges = {name: replace(edge, data=dict(edge.data)) for name, edge in plan.edges.items()}
+    regions = {name: replace(region, hyper=dict(region.hyper), data=dict(region.data),
+                             edges={role: [edges[e.name] for e in group] for role, group in region.edges.items()})
+               for name, region in plan.regions.items()}
+    return replace(plan, regions=regions, edges=edges)
 
 
 def copy_values(old: Memory, new: Memory) -> None:
@@ -121,6 +135,7 @@ def replan(sim: Any, graph: Any) -> None:
     for name in [*plan.sources, *plan.sequence]:
         if name in old.count_rings and name not in anew:
             _carry_signals(old, memory, name, sim.tick)
+    _carry_held(old, memory)
     sim.memory = memory
     sim.curves = sim.curves.carry(*sim._curve_rows())
     sim.engine = Engine(plan, memory, sim.curves.acc, sim.threads)
@@ -138,21 +153,29 @@ def _carry_region(old: Memory, new: Memory, name: str) -> bool:
     was, now = old.plan.regions[name], new.plan.regions[name]
     if was.kind.name != now.kind.name:
         return False
-    axes = now.kind.axes
+    axes, same_edges = now.kind.axes, _same_edges(was.shapes, now.shapes)
+    moves: list[tuple[np.ndarray, np.ndarray, Any]] = []
     for key, array in new.arrays[name].items():
         former = old.arrays[name].get(key)
         if former is None or former.dtype != array.dtype or former.ndim != array.ndim:
             return False
-        if former.shape == array.shape and _same_edges(was.shapes, now.shapes):
-            array[...] = former
+        learned = key in now.kind.learned
+        if former.shape == array.shape and same_edges:
+            moves.append((array, former, None))
         elif key in axes:
             maps = [_axis_map(meaning, was.shapes, now.shapes, former.shape[k], array.shape[k])
                     for k, meaning in enumerate(axes[key])]
-            array[np.ix_(*[m[1] for m in maps])] = former[np.ix_(*[m[0] for m in maps])]
-        elif former.shape == array.shape:
-            array[...] = former
-        elif key in now.kind.learned:
+            moves.append((array, former, maps))
+        elif former.shape == array.shape and (learned or array.dtype.kind == "f"):
+            # whole numbers that are not learned may be places in a gathered vector: those of the new edges stand
+            moves.append((array, former, None))
+        elif learned and former.shape != array.shape:
             return False
+    for array, former, maps in moves:
+        if maps is None:
+            array[...] = former
+        else:
+            array[np.ix_(*[m[1] for m in maps])] = former[np.ix_(*[m[0] for m in maps])]
     new.status[new.row[name]] = old.status[old.row[name]]
     a, b = old.baseline_at[name], new.baseline_at[name]
     n = now.shapes.n_target
@@ -163,14 +186,30 @@ def _carry_region(old: Memory, new: Memory, name: str) -> bool:
     return True
 
 
+def _carry_held(old: Memory, new: Memory) -> None:
+    """What edges hold outside their span."""
+    for name, edge in new.plan.edges.items():
+        former = old.plan.edges.get(name)
+        if former is None or former.length != edge.length or not edge.data["span"]:
+            continue
+        a, b = old.edges[old.edge_row[name]], new.edges[new.edge_row[name]]
+        new.present[b[d.E_PRESENT]] = old.present[a[d.E_PRESENT]]
+        new.gathered[b[d.E_TO] : b[d.E_TO] + edge.length] = old.gathered[a[d.E_TO] : a[d.E_TO] + edge.length]
+
+
 def _same_edges(was: Shapes, now: Shapes) -> bool:
-    return all([(e.name, e.start, e.stop) for e in getattr(was, role)] ==
-               [(e.name, e.start, e.stop) for e in getattr(now, role)]
+    # all but the delay: a weight belongs to what it reads, not to when
+    return all([replace(e, delay=0) for e in getattr(was, role)] == [replace(e, delay=0) for e in getattr(now, role)]
                for role in ("context", "target", "prior", "feedback"))
 
 
 def _axis_map(meaning: str, was: Shapes, now: Shapes, n_old: int, n_new: int) -> tuple[np.ndarray, np.ndarray]:
     """Which old places of an axis go where: by edge for the gathered vectors, else one to one."""
+    if meaning == "field":
+        olds_at, news_at = _field_places(was), _field_places(now)
+        kept = [(olds_at[key], place) for key, place in news_at.items() if key in olds_at]
+        nothing = np.zeros(0, np.int64)
+        return np.concatenate([nothing, *[a for a, _ in kept]]), np.concatenate([nothing, *[b for _, b in kept]])
     role = {"dense": "context"}.get(meaning, meaning)
     if role not in ("context", "target", "prior", "feedback"):
         n = min(n_old, n_new)
@@ -186,6 +225,17 @@ def _axis_map(meaning: str, was: Shapes, now: Shapes, n_old: int, n_new: int) ->
     return source[fits], target[fits]
 
 
+def _field_places(shapes: Shapes) -> dict[Any, np.ndarray]:
+    """Where the weights of each context edge with a field lie, one patch a unit (or a feature, if shared)."""
+    units, at, places = shapes.size or shapes.n_target, 0, {}
+    for edge in shapes.context:
+        if edge.rows:
+            n = (units // edge.rows if edge.shared else units) * edge.per_row
+            places[edge.name, edge.rows, edge.per_row, edge.shared, n] = np.arange(at, at + n)
+            at += n
+    return places
+
+
 def _carry_signals(old: Memory, new: Memory, name: str, tick: int) -> None:
     """Copy what is in flight: the slots of a node that recent ticks point to."""
     old_at, old_slots = old.count_rings[name]
@@ -197,7 +247,11 @@ def _carry_signals(old: Memory, new: Memory, name: str, tick: int) -> None:
         if signal.split(".")[0] != name or signal not in new.rings or new.rings[signal][1] != size:
             continue
         to, _, new_ring = new.rings[signal]
-        for count in np.unique(counts[counts >= 0])[-min(slots, new_ring):]:
+        wanted = np.unique(counts[counts >= 0])[-min(slots, new_ring):]
+        if name in old.row and old.status[old.row[name], d.DUE]:
+            # the state that is held while a target is absent, even after a long silence
+            wanted = np.union1d(wanted, old.status[old.row[name], d.DUE] - 1)
+        for count in wanted:
             a, b = at + (count & (slots - 1)) * size, to + (count & (new_ring - 1)) * size
             new.signals[b : b + size] = old.signals[a : a + size]
             if signal in old.list_rings and signal in new.list_rings:

@@ -105,7 +105,8 @@ class Curves:
                                      nearest(value, allowed))
 
     def __repr__(self) -> str:
-        return (f"Curves: {len(self.regions)} regions, {self.n_ticks:,} ticks in {self._n_used} bins of "
+        many = "s" * (len(self.regions) != 1)
+        return (f"Curves: {len(self.regions)} region{many}, {self.n_ticks:,} ticks in {self._n_used} bins of "
                 f"{self.bin_width:,}, {len(self.events)} events")
 
     # --- recording ---

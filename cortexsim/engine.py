@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import Any
 
 import numba
@@ -14,6 +16,26 @@ from cortexsim.plan import Plan
 from cortexsim.tables import Memory
 
 _TABLE_NAMES = tuple(name for name, _, _ in d.TABLE_ARRAYS)
+
+
+class Uninterrupted:
+    """Puts Ctrl-C off to the end of a ``with`` block, so that what is counted agrees with what has run."""
+
+    def __enter__(self) -> None:
+        self._former: Any = None
+        self._caught: Any = None
+        # only the main thread is interrupted, and only it may say by whom the signal is handled
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            self._former = signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, *given: Any) -> None:
+        self._caught = given
+
+    def __exit__(self, *error: Any) -> None:
+        if self._former is not None:
+            signal.signal(signal.SIGINT, self._former)
+        if self._caught:
+            self._former(*self._caught)
 
 
 class Engine:
@@ -99,10 +121,17 @@ class Engine:
         """Run only the predict steps of a tick."""
         self.prepare()
         address = self._tables()
+        # what an edge holds outside its span must not come from a gate that a try alone has opened
+        memory = self.memory
+        spanned = memory.edges[memory.edges[:, d.E_SPAN] != 0]
+        held = [(slice(e[d.E_TO], e[d.E_TO] + e[d.E_LENGTH]), e[d.E_PRESENT]) for e in spanned]
+        values = [(memory.gathered[place].copy(), memory.present[cell]) for place, cell in held]
         if self.why_fallback:
             fallback.run_predict(self, tick)
         else:
             driver.run_predict(address, tick)
+        for (place, cell), (gathered, present) in zip(held, values, strict=True):
+            memory.gathered[place], memory.present[cell] = gathered, present
 
     def namespace(self) -> Any:
         """The driver's tables for public numba, as the fallback needs them."""

@@ -200,4 +200,4 @@ class Forecasts:
         first = self.ticks // 2
         ahead = "1 tick ahead" if self.horizon == 1 else f"{self.horizon} ticks ahead"
         return plot_forecast(np.arange(first, len(self.truth)), self.truth[first:], self.forecast[first:],
-                             self.columns, f"Forecast {ahead}, and the second half of the run")
+                             self.columns, f"Forecast {ahead}: the second half of the run, and beyond")

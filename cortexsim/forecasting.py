@@ -83,7 +83,8 @@ def forecast_graph(columns: Sequence[str], lags: int = 24, horizon: int = 1, lea
     names = names_of(columns, horizon)
     for column in columns:
         ahead = f"over {horizon} ticks" if horizon > 1 else "since the tick before"
-        graph.add_source(names[column].change, size=1, why=f"how {column} changed {ahead}, in units of its past changes")
+        graph.add_source(names[column].change, size=1,
+                         why=f"how {column} changed {ahead}, in units of its past changes")
         if names[column].step not in graph:
             graph.add_source(names[column].step, size=1, why=f"how {column} changed since the tick before")
     common: list[str] = []

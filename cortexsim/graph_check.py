@@ -184,6 +184,8 @@ def check_span(graph: RegionGraph, where: str, data: Mapping[str, Any]) -> None:
     """Check that the span of an edge is one of the trial's."""
     if data["span"] is None:
         return
+    if data["role"] in ("gate", "modulator"):
+        raise GraphError(where, f"a {data['role']} takes no span: it acts all through the trial", data["span"])
     trial = graph.graph.get("trial")
     if trial is None:
         raise GraphError(where, f"is limited to span {data['span']!r}, but the graph has no trial",

@@ -81,11 +81,14 @@ def check_diverged(sim: Any) -> None:
         raise InputError(f"region {name!r}", f"diverged at tick {tick}: its loss is not finite", hint=hint)
 
 
-def check_options(seed: Any, threads: Any, on_bad: Any) -> None:
+def check_options(seed: Any, threads: Any, on_bad: Any, longest_block: Any = None) -> None:
     """Check what a simulation is made with."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError("Simulation", "seed must be a whole number of at least 0", seed)
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
         raise InputError("Simulation", "threads must be a whole number of at least 1", threads)
+    block = 1 if longest_block is None else longest_block
+    if isinstance(block, bool) or not isinstance(block, (int, np.integer)) or block < 1:
+        raise InputError("Simulation", "longest_block must be a whole number of at least 1", block)
     if on_bad not in ("stop", "skip"):
         raise InputError("Simulation", "on_bad must be 'stop' or 'skip'", on_bad)

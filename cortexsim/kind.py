@@ -219,13 +219,32 @@ class Kind:
         return {name: field.check(values.get(name, field.default), where) for name, field in fields.items()}
 
     def ports(self, values: dict[str, Any], shapes: Shapes) -> dict[str, tuple[int, ...]]:
-        """Shapes of the ports it writes, for checked hyperparameters."""
-        return self.namespace.ports(self.Hyper(**values), shapes)
+        """Shapes of the ports it writes, for checked hyperparameters, checked themselves."""
+        found = self.namespace.ports(self.Hyper(**values), shapes)
+        where = f"kind {self.name!r}"
+        try:
+            found = {port: tuple(int(n) for n in shape) for port, shape in found.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise KindError(where, "ports() must return a dict from ports to shapes, tuples of whole numbers",
+                            found) from error
+        for port in found:
+            if port not in self.port_names:
+                raise KindError(where, f"ports() returns {port!r}, which PORTS does not name",
+                                hint=nearest(port, self.port_names))
+        if self.kernel("compare") is None and "error" in found:
+            # without its own compare the driver writes error = target - prediction, element by element
+            for port in ("prediction", "error"):
+                if int(np.prod(found.get(port, (0,)))) != shapes.n_target:
+                    raise KindError(where, f"without a compare kernel, {port!r} must have the size of the target, "
+                                    f"{shapes.n_target}", found.get(port))
+        return found
 
     def allocate(self, values: dict[str, Any], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Named arrays of one region, checked."""
         arrays = self.namespace.allocate(self.Hyper(**values), shapes, rng)
         where = f"kind {self.name!r}"
+        if not isinstance(arrays, dict):
+            raise KindError(where, "allocate() must return a dict from names to arrays", type(arrays).__name__)
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64", "int32", "int64"):
                 got = getattr(array, "dtype", type(array).__name__)
@@ -296,11 +315,14 @@ def find_kind(name: str) -> Kind:
             raise KindError(where, "is not known", hint=nearest(name, known))
         try:
             namespace = importlib.import_module(module)
-            for part in filter(None, attribute.split(".")):
-                namespace = getattr(namespace, part)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, TypeError, ValueError) as error:  # the last two: "..x" and ":x" are no modules
             hint = "kinds outside the package are named 'module:object'; " + nearest(name, known)
             raise KindError(where, f"cannot be imported: {error}", hint=hint) from error
+        for part in filter(None, attribute.split(".")):
+            if not hasattr(namespace, part):
+                words = [word for word in dir(namespace) if not word.startswith("_")]
+                raise KindError(where, f"is not there: {module!r} has no {part!r}", hint=nearest(part, words))
+            namespace = getattr(namespace, part)
     check_kind(name, namespace)
     return Kind(name, namespace)
 
@@ -343,3 +365,6 @@ def check_kind(name: str, namespace: Any) -> None:
         for value in getattr(namespace, attribute, ()):
             if value not in words:
                 raise KindError(where, f"{attribute} holds {value!r}", hint=nearest(value, words))
+    lists = getattr(namespace, "LISTS", None)
+    if lists is not None and lists not in PORTS:
+        raise KindError(where, f"LISTS names {lists!r}, which is no port", hint=nearest(lists, PORTS))

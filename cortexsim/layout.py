@@ -46,6 +46,33 @@ class Drawing:
     height: float
 
 
+def bundle_delays(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
+    """Draw four or more edges that differ only in their delay as one: a region may read a long past.
+
+    Parameters
+    ----------
+    graph : networkx.MultiDiGraph
+        A region graph.
+
+    Returns
+    -------
+    networkx.MultiDiGraph
+        A copy, in which an edge that stands for several has the attribute ``delays``, such as ``"@1..24"``.
+    """
+    made = nx.MultiDiGraph(graph)
+    groups: dict[tuple[Any, ...], list[tuple[int, Any]]] = {}
+    for source, target, key, data in made.edges(keys=True, data=True):
+        alike = (source, target, *(str(data.get(word)) for word in ("role", "port", "select", "auto", "lesioned")))
+        groups.setdefault(alike, []).append((int(data.get("delay") or 0), key))
+    for (source, target, *_), members in groups.items():
+        if len(members) < 4:
+            continue
+        delays = sorted(delay for delay, _ in members)
+        made.remove_edges_from((source, target, key) for _, key in members[1:])
+        made.edges[source, target, members[0][1]]["delays"] = f"@{delays[0]}..{delays[-1]}"
+    return made
+
+
 def find_levels(graph: nx.MultiDiGraph) -> dict[str, int]:
     """The level of each node: 0 for a source; a region lies above what it predicts and reads.
 

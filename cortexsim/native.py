@@ -15,6 +15,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import re
 from collections import namedtuple
 from functools import cache, lru_cache
 from pathlib import Path
@@ -26,9 +27,12 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
+from numba.core.errors import NumbaError
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import intrinsic, register_model
+
+from cortexsim.errors import KindError
 
 # Reassociation lets LLVM vectorise sums; NaN and infinity stay legal, so that isfinite keeps its meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
@@ -315,12 +319,25 @@ def address(kernel: Any, layout: Layout) -> int:
     key = (kernel, layout.fields)
     if key not in _compiled:
         view = layout.type
-        dispatcher = numba.njit(types.void(view), cache=_cacheable(kernel), **KERNEL_FLAGS)(kernel)
+        try:
+            dispatcher = numba.njit(types.void(view), cache=_cacheable(kernel), **KERNEL_FLAGS)(kernel)
+        except NumbaError as error:
+            raise KindError(f"kernel {kernel.__qualname__!r} of {kernel.__module__!r}",
+                            f"does not compile: {_reason(error)}") from error
         overload = dispatcher.overloads[(view,)]
         pointer = overload.library.get_pointer_to_function(overload.fndesc.llvm_func_name)
         # the dispatcher is kept, since its code would be freed with it
         _compiled[key] = (pointer, dispatcher)
     return _compiled[key][0]
+
+
+def _reason(error: NumbaError) -> str:
+    """The line of numba's long report that says what is wrong, and where."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in")]
+    what = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    place = next((f" ({line.rstrip(':')})" for line in lines if line.startswith('File "') and ", line" in line), "")
+    # the type of a view lists all its fields
+    return re.sub(r"View\[.*\]\(.*\)", "View", what) + place
 
 
 def compiled_count() -> dict[str, int]:

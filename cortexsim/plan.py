@@ -176,10 +176,11 @@ def make_plan(graph: Any, threads: int = 1, longest_block: int = LONGEST_BLOCK) 
     regions, signals = resolve_shapes(graph)
     edges = {edge.name: edge for region in regions.values() for group in region.edges.values() for edge in group}
     sources = {name: _source(name, graph.nodes[name]) for name in graph.sources}
-    check_leaks(list(edges.values()), {name: source.known == "before" for name, source in sources.items()})
     trial = _trial(graph)
-    order = find_order(sorted(regions), list(edges.values()), trial is not None and "init" in trial.spans,
-                       longest_block)
+    early_priors = trial is not None and "init" in trial.spans
+    check_leaks(list(edges.values()), {name: source.known == "before" for name, source in sources.items()},
+                early_priors)
+    order = find_order(sorted(regions), list(edges.values()), early_priors, longest_block)
     costs = {name: region.kind.cost(region.hyper, region.shapes) for name, region in regions.items()}
     delays: dict[str, int] = {}
     for edge in edges.values():

@@ -35,8 +35,16 @@ class Order:
     fused: set[str]
 
 
-def check_leaks(edges: list[EdgePlan], known_before: dict[str, bool]) -> None:
+def check_leaks(edges: list[EdgePlan], known_before: dict[str, bool], early_priors: bool = False) -> None:
     """Refuse every delay-0 edge that would let the outcome of a tick reach a prediction for it.
+
+    Parameters
+    ----------
+    edges : list of EdgePlan
+    known_before : dict
+        Source -> whether it is known before the outcome.
+    early_priors : bool
+        Whether a trial has the span ``init``, in which predict reads the priors, too.
 
     Raises
     ------
@@ -44,7 +52,8 @@ def check_leaks(edges: list[EdgePlan], known_before: dict[str, bool]) -> None:
         Naming the edge, and what would be allowed.
     """
     for edge in edges:
-        if edge.delay or ROLE_STEP[edge.role] != "predict":
+        early = early_priors and edge.role == "prior"
+        if edge.delay or not (early or ROLE_STEP[edge.role] == "predict"):
             continue
         if edge.source in known_before:
             if not known_before[edge.source]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from cortexsim.errors import GraphError, KindError, nearest
+from cortexsim.errors import GraphError, nearest
 from cortexsim.fields import Dense, field_indices
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import EdgeShape, Kind, Shapes, find_kind
+from cortexsim.shorthand import AUTOMATIC, select_indices
 
 GATHERED = ("context", "target", "prior", "feedback", "gate")
 
@@ -55,23 +56,6 @@ class RegionPlan:
     edges: dict[str, list[EdgePlan]]
 
 
-def select_indices(select: str | None, size: int, where: str) -> np.ndarray | None:
-    """The units that a selection such as ``"3"``, ``"0:16"`` or ``"0,2,5"`` names, or None for all of them."""
-    if select is None:
-        return None
-    try:
-        if ":" in select:
-            first, last = (part.strip() for part in select.split(":"))
-            chosen = np.arange(size)[int(first) if first else 0 : int(last) if last else size]
-        else:
-            chosen = np.array([int(part) for part in select.split(",")])
-    except ValueError:
-        raise GraphError(where, "a selection is '3', '0:16' or '0,2,5'", select) from None
-    if len(chosen) == 0 or chosen.min() < -size or chosen.max() >= size:
-        raise GraphError(where, f"selects units outside its signal, which has {size}", select)
-    return np.where(chosen < 0, chosen + size, chosen)
-
-
 class Sizes:
     """Finds the shape of every port, region by region, as soon as the signals it depends on are known."""
 
@@ -94,9 +78,10 @@ class Sizes:
                 self.signals[f"{name}.state"] = tuple(shape)
         edges = sorted(self.graph.edges(keys=True, data=True), key=lambda item: item[2])
         for source, target, name, data in edges:
-            edge = EdgePlan(name, source, data["port"], target, data["role"], data["delay"], data["field"], data)
+            # a copy, so that a later edit of the graph changes nothing until it is planned again
+            edge = EdgePlan(name, source, data["port"], target, data["role"], data["delay"], data["field"], dict(data))
             self.incoming[target][edge.role].append(edge)
-            if str(data["select"]).startswith("auto:") and edge.port == "prediction":
+            if str(data["select"]).startswith(AUTOMATIC) and edge.port == "prediction":
                 self.predicted[source].append(edge)
         for edges_of in self.predicted.values():
             edges_of.sort(key=lambda edge: int(edge.data["select"].split(":")[1]))
@@ -131,13 +116,8 @@ class Sizes:
         if any(signal not in self.signals for signal in self._needs(name)):
             return False
         shapes = self._shapes(name, ("target",))
-        kind = self.kinds[name]
-        found = {port: tuple(int(n) for n in shape) for port, shape in kind.ports(self.hyper[name], shapes).items()}
-        for port in found:
-            if port not in kind.port_names:
-                raise KindError(f"kind {kind.name!r}", f"ports() returns {port!r}, which PORTS does not name")
-        self.ports[name] = found
-        self.signals.update({f"{name}.{port}": shape for port, shape in found.items()})
+        self.ports[name] = self.kinds[name].ports(self.hyper[name], shapes)
+        self.signals.update({f"{name}.{port}": shape for port, shape in self.ports[name].items()})
         return True
 
     def _explain_stuck(self, names: list[str]) -> None:
@@ -214,19 +194,18 @@ class Sizes:
     def _select(self, edge: EdgePlan) -> str | None:
         """The selection of an edge; those made by ``predicts=`` stand for a slice that is known only now."""
         select = edge.data["select"]
-        if not str(select).startswith("auto:"):
+        if not str(select).startswith(AUTOMATIC):
             return select
-        key = select.split(":", 1)[1]
         if edge.port == "prediction":
-            slices = self._shapes(edge.source, ()).predicts
-            chosen = slices[int(key)]
+            slices, key = self._shapes(edge.source, ()).predicts, edge.name
         else:
             slices = self._place(edge.source, "context", self.graph.nodes[edge.source]["shape"])
-            chosen = next(part for part in slices if part.name == key)
+            key = select.removeprefix(AUTOMATIC)
+        chosen = next(part for part in slices if part.name == key)
         return f"{chosen.start}:{chosen.stop}"
 
     def _finish(self, name: str) -> RegionPlan:
-        data = self.graph.nodes[name]
+        data = dict(self.graph.nodes[name])
         if "feedback" in self.kinds[name].port_names and "feedback" not in self.ports[name]:
             context = self._place(name, "context", data["shape"])
             size = (context[-1].stop if context else 0,)

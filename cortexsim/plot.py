@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cortexsim.curves import Curves
 from cortexsim.errors import InputError
-from cortexsim.layout import Drawing, find_levels, lay_out
+from cortexsim.layout import Drawing, bundle_delays, find_levels, lay_out
 from cortexsim.plot_panels import plot_curves
 from cortexsim.plot_style import (
     COLOURS,
@@ -189,7 +189,7 @@ def plot_graph(graph: nx.MultiDiGraph, skills: Mapping[str, float] | None = None
     """
     if not len(graph):
         raise InputError("plot_graph", "the graph has no nodes")
-    graph = nx.MultiDiGraph(graph)
+    n_edges, graph = graph.number_of_edges(), bundle_delays(graph)
     if skills is None and curves is not None:
         skills = {name: curves.final(name)["skill"] for name in curves.regions}
     size = _NodeSize(len(graph))
@@ -199,7 +199,7 @@ def plot_graph(graph: nx.MultiDiGraph, skills: Mapping[str, float] | None = None
     side = 1.0 if skills is not None else 0.3
     entries = _graph_legend(graph, skills)
     regions = sum(data.get("type") != "source" for _, data in graph.nodes(data=True))
-    counts = ((len(graph) - regions, "source"), (regions, "region"), (graph.number_of_edges(), "edge"))
+    counts = ((len(graph) - regions, "source"), (regions, "region"), (n_edges, "edge"))
     title = " · ".join([str(graph.graph.get("name") or "Region graph"),
                         *(f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts)])
     width = max(drawing.width + 0.5 + side, head_width(title, entries))
@@ -285,8 +285,8 @@ def _draw_edges(axes: Axes, graph: nx.MultiDiGraph, drawing: Drawing, size: _Nod
         line = drawing.lines[low, high, key]
         groups.setdefault((_style_of(data), bool(data.get("auto"))), []).append(line)
         if _shows_delay(graph, data):
-            axes.text(line[-6, 0], line[-6, 1], f"@{data['delay']}", fontsize=5.5, color=INK, ha="center",
-                      va="center", path_effects=HALO, zorder=3)
+            axes.text(line[-6, 0], line[-6, 1], data.get("delays", f"@{data['delay']}"), fontsize=5.5,
+                      color=INK, ha="center", va="center", path_effects=HALO, zorder=3)
     for (role, auto), lines in groups.items():
         colour, width, dashes = CUT if role == "lesioned" else ROLES[role]
         width *= (0.7 if auto else 1.0) * (1.0 if count <= 120 else 0.6)
@@ -313,7 +313,7 @@ def _style_of(data: Mapping[str, Any]) -> str:
 
 
 def _shows_delay(graph: nx.MultiDiGraph, data: Mapping[str, Any]) -> bool:
-    return graph.number_of_edges() <= 80 and int(data.get("delay", 0)) >= 2
+    return graph.number_of_edges() <= 80 and ("delays" in data or int(data.get("delay", 0)) >= 2)
 
 
 def _graph_legend(graph: nx.MultiDiGraph, skills: Mapping[str, float] | None) -> list[Any]:

@@ -273,9 +273,11 @@ def _draw_events(axes: Axes, curves: Curves, own: Sequence[Mapping[str, Any]],
     for events, colour in ((common, GREY), (own, INK)):
         places = np.array([event["tick"] for event in events], dtype=np.float64)
         if not few:  # no more than can be told apart
-            places = places[np.unique(places * 100 * size.width // max(curves.n_ticks, 1), return_index=True)[1]]
-        axes.vlines(places, 0, 1 if few else 0.16, transform=axes.get_xaxis_transform(), color=colour, zorder=3,
-                    linewidth=0.5 if size.compact else 0.8, linestyle=(0, (1, 1.5)) if few else "-")
+            dots = places * 100 * size.width // max(curves.n_ticks, 1)
+            places = places[np.unique(dots, return_index=True)[1]]
+        axes.vlines(places, 0, 1 if few else 0.16, transform=axes.get_xaxis_transform(), color=colour,
+                    zorder=3, linewidth=0.5 if size.compact else 0.8,
+                    linestyle=(0, (1, 1.5)) if few else "-")
     free = -math.inf  # where the next label has room
     for event in sorted((*own, *common), key=lambda event: event["tick"]) if few else []:
         if event["tick"] >= free:

@@ -58,10 +58,15 @@ class Recorder:
         self.probes.append(probe)
         return probe
 
+    @staticmethod
+    def _fits(probe: Probe, engine: Any) -> bool:
+        """Whether the signal is still there, in the size that the probe began with."""
+        return engine.memory.rings.get(probe.signal, (0, -1))[1] == probe.size
+
     def _inside(self, engine: Any) -> list[Probe]:
         """Probes of regions, in the order of the regions: the driver records these."""
-        row, rings = engine.memory.row, engine.memory.rings
-        inside = [p for p in self.probes if p.signal.split(".")[0] in row and p.signal in rings]
+        row = engine.memory.row
+        inside = [p for p in self.probes if p.signal.split(".")[0] in row and self._fits(p, engine)]
         return sorted(inside, key=lambda p: row[p.signal.split(".")[0]])
 
     def open(self, engine: Any, start: int, ticks: int) -> None:
@@ -90,7 +95,7 @@ class Recorder:
             probe.add(ticks, engine.records[at : at + len(ticks) * size].reshape(-1, size).copy())
         for probe in self.probes:
             node = probe.signal.split(".")[0]
-            if node not in engine.memory.row and probe.signal in engine.memory.rings:
+            if node not in engine.memory.row and self._fits(probe, engine):
                 ticks = np.arange(-(-start // probe.every) * probe.every, stop, probe.every)
                 rows = [engine.value(probe.signal, int(t)) for t in ticks]
                 probe.add(ticks, np.array(rows, np.float32).reshape(-1, probe.size))

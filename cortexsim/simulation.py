@@ -9,7 +9,7 @@ import numpy as np
 
 from cortexsim import carry, changes, intake
 from cortexsim.curves import Curves
-from cortexsim.engine import Engine
+from cortexsim.engine import Engine, Uninterrupted
 from cortexsim.errors import InputError, nearest
 from cortexsim.graph import RegionGraph
 from cortexsim.plan import Plan, make_plan
@@ -66,7 +66,7 @@ class Simulation:
 
     def __init__(self, graph: Any, seed: int = 0, threads: int = 1, on_bad: str = "stop", bins: int = 512,
                  longest_block: int | None = None) -> None:
-        intake.check_options(seed, threads, on_bad)
+        intake.check_options(seed, threads, on_bad, longest_block)
         self.seed, self.threads, self.on_bad = int(seed), int(threads), on_bad
         self._longest_block = longest_block
         graph = graph if isinstance(graph, RegionGraph) else RegionGraph.from_networkx(graph)
@@ -158,7 +158,11 @@ class Simulation:
 
     def _advance(self, n: int, block: int) -> None:
         """Run `n` staged ticks, in calls that end where curves merge and probes are full."""
-        end = self.tick + n
+        self.engine.prepare()
+        with Uninterrupted():
+            self._advance_to(self.tick + n, block)
+
+    def _advance_to(self, end: int, block: int) -> None:
         while self.tick < end:
             if self.curves.capacity_left() == 0:
                 self.curves.merge()
@@ -225,7 +229,12 @@ class Simulation:
         for name, source in self.plan.sources.items():
             if name in given and source.known != "before":
                 raise InputError(f"source {name!r}", "is not known before the outcome", hint="leave it out of predict")
-            self.engine.stage(name, self.tick, given.get(name), None, repeat, repeat)
+            row = given.get(name)
+            if row is not None and not np.isfinite(row).all():
+                if self.on_bad == "stop":
+                    raise InputError(f"source {name!r}, port 'value'", f"is not finite at tick {self.tick}")
+                row = None
+            self.engine.stage(name, self.tick, row, None, repeat, repeat)
         self.engine.run_predict(self.tick)
         return self._predictions()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cortexsim import bookkeeping as d
 from cortexsim import native
-from cortexsim.errors import GraphError
+from cortexsim.errors import GraphError, KindError
 from cortexsim.fields import as_sheet
 from cortexsim.kind import PORTS, Kind
 from cortexsim.plan import EdgePlan, Plan, RegionPlan, ring_length
@@ -24,6 +24,18 @@ STAGED_VALUES = 1 << 18  # values of a source that are brought in at once, at mo
 def seed_of(seed: int, name: str) -> list[int]:
     """A seed for one region, from its name: adding a region never shifts its neighbours."""
     return [seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")]
+
+
+def check_names(kind: Kind, arrays: dict[str, Any]) -> None:
+    """Raise a KindError where a view could not tell two things apart: both would be read under one name."""
+    fields = kind.hyper_fields()
+    for name in fields:
+        if name in native.HEADER.word:
+            raise KindError(f"kind {kind.name!r}", f"Hyper.{name} has a name that every view uses", hint="rename it")
+    for name in arrays:
+        if name in native.HEADER.word or name in fields:
+            owner = "every view" if name in native.HEADER.word else "its Hyper"
+            raise KindError(f"kind {kind.name!r}", f"array {name!r} has a name that {owner} uses", hint="rename it")
 
 
 class Arena:
@@ -92,6 +104,7 @@ class Memory:
             region = self.plan.regions[name]
             rng = np.random.default_rng(seed_of(self.seed, name))
             drawn[name] = self._given.get(name) or region.kind.allocate(region.hyper, region.shapes, rng)
+            check_names(region.kind, drawn[name])
             places[name] = {key: store.place(array.nbytes) for key, array in drawn[name].items()}
         self.store = store.make()
         for name, arrays in drawn.items():
@@ -264,6 +277,7 @@ class Memory:
         if signal in self.list_rings:
             _, size, slots = self.rings[signal]
             cells[d.LIST_AT : d.LIST_AT + 3] = self.list_rings[signal], slots - 1, size + 1
+            cells[d.LIST_HELD] = _lists(kind) in ("state", "reconstruction")
 
     def _fill_view(self, name: str) -> None:
         region, layout, row = self.plan.regions[name], self.layouts[name], self.row[name]

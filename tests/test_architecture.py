@@ -32,10 +32,10 @@ ORDER = [
     "toml_read", "toml_write", "catalogue",
     "plan_shapes", "plan_order", "plan",
     "measures", "curve_events", "curve_files", "curves",
-    "sources", "sources._port", "sources.*",
+    "sources", "sources._port", "sources.csvfile", "sources.*",
     "bookkeeping", "driver", "tables", "fallback", "engine", "probe", "intake", "changes", "carry", "simulation",
     "layout", "plot_style", "plot_panels", "plot",
-    "", "forecasting", "runfolder", "cli_*", "cli", "__main__",
+    "", "forecast_table", "forecasting", "runfolder", "cli_progress", "cli_job", "cli_*", "cli", "__main__",
 ]
 # curves.plot() is a convenience of the user's; it imports the plots only when it is called
 ARROWS_ALLOWED = {("curves", "plot")}

@@ -34,7 +34,7 @@ ROLES = ("context", "target", "gate", "modulator")
 NEEDS = ("context", "target")
 PORTS = ("prediction", "error")
 LEARNED = ("W", "V", "Wt", "b")
-AXES = {"W": ("unit", "dense"), "Wt": ("context", "unit"), "b": ("unit",)}
+AXES = {"W": ("unit", "dense"), "V": ("field",), "Wt": ("context", "unit"), "b": ("unit",)}
 OUTPUTS = ("linear", "sigmoid", "softmax")
 
 
@@ -291,6 +291,29 @@ def _row_by_row(r):
     return r.output != 2 and r.sparse == 0 and r.learn == 1
 
 
+@helper
+def _tick_dense(r):
+    W, x, y, p, e, b = r.W, r.context, r.target, r.prediction, r.error, r.b
+    n, m = W.shape
+    keep, own = np.float32(1.0) - r.decay, np.float32(r.bias)
+    length = _dense_length(r, x)
+    step = _step(r, length)
+    squared = np.float32(0.0)
+    for i in range(n):
+        total = np.float32(0.0)
+        for j in range(m):
+            total += W[i, j] * x[j]
+        total += b[i]
+        error = y[i] - total
+        g = step * error
+        p[i], e[i] = total, error
+        squared += g * g * length
+        b[i] += g * own
+        for j in range(m):
+            W[i, j] = keep * W[i, j] + g * x[j]
+    _score(r, squared)
+
+
 def tick(r):
     """All three steps, each row of the weights fetched once where the units do not depend on each other."""
     if not _row_by_row(r):
@@ -298,6 +321,9 @@ def tick(r):
         for i in range(r.error.shape[0]):
             r.error[i] = r.target[i] - r.prediction[i]
         _update(r)
+        return
+    if r.V.shape[0] == 0 and r.output == 0:
+        _tick_dense(r)
         return
     W, x, y, p, e, b = r.W, r.context, r.target, r.prediction, r.error, r.b
     plain, sigmoid, own = r.V.shape[0] == 0, r.output == 1, np.float32(r.bias)

@@ -125,41 +125,50 @@ def _unpatch(r, values, k, out):
 
 
 @helper
-def _encode(r, x, first, own, features):
-    """y = W x for one position; `rest` becomes x - W^T y."""
-    W, y, rest = r.W, r.code, r.rest
-    for j in range(x.shape[0]):
+def _encode(r, first, own, features):
+    """y = W x for one position; `rest` becomes x - W^T y, each row of the weights fetched once."""
+    W, x, y, rest = r.W, r.patch, r.code, r.rest
+    width = x.shape[0]
+    for j in range(width):
         rest[j] = x[j]
     for i in range(features):
         total = np.float32(0.0)
-        for j in range(x.shape[0]):
+        for j in range(width):
             total += W[own + i, j] * x[j]
         y[first + i] = total
-    for i in range(features):
-        for j in range(x.shape[0]):
-            rest[j] -= y[first + i] * W[own + i, j]
+        for j in range(width):
+            rest[j] -= total * W[own + i, j]
 
 
 @helper
-def _learn(r, x, e, first, own, features, step):
-    """One position's update; Sanger's rule peels the units off one by one. Returns the squared size of the update."""
-    W, y, rest = r.W, r.code, r.rest
-    squared, length = np.float32(0.0), np.float32(0.0)
-    if r.rule == 1:
-        for j in range(x.shape[0]):
-            rest[j] = x[j]
+def _learn_oja(r, first, own, features, step):
+    """W <- W + step y e^T for one position, whose error lies in `rest`; returns the squared size of the update."""
+    W, y, e = r.W, r.code, r.rest
+    width = e.shape[0]
+    length, codes = np.float32(0.0), np.float32(0.0)
+    for j in range(width):
+        length += e[j] * e[j]
     for i in range(features):
         g = step * y[first + i]
-        length = np.float32(0.0)
-        if r.rule == 1:
-            for j in range(x.shape[0]):
-                rest[j] -= y[first + i] * W[own + i, j]
-                W[own + i, j] += g * rest[j]
-                length += rest[j] * rest[j]
-        else:
-            for j in range(x.shape[0]):
-                W[own + i, j] += g * e[j]
-                length += e[j] * e[j]
+        codes += g * g
+        for j in range(width):
+            W[own + i, j] += g * e[j]
+    return codes * length
+
+
+@helper
+def _learn_sanger(r, first, own, features, step):
+    """The same by Sanger's rule, which peels the units off the target, in `patch`, one by one."""
+    W, y, rest = r.W, r.code, r.patch
+    width = rest.shape[0]
+    squared = np.float32(0.0)
+    for i in range(features):
+        code = y[first + i]
+        g, length = step * code, np.float32(0.0)
+        for j in range(width):
+            rest[j] -= code * W[own + i, j]
+            length += rest[j] * rest[j]
+            W[own + i, j] += g * rest[j]
         squared += g * g * length
     return squared
 
@@ -175,7 +184,7 @@ def _compare(r):
     for k in range(count):
         own = 0 if r.W.shape[0] == features else k * features
         _patch(r, error, k, x)
-        _encode(r, x, k * features, own, features)
+        _encode(r, k * features, own, features)
         _unpatch(r, r.rest, k, error)
 
 
@@ -244,10 +253,10 @@ def _update(r):
                 _patch(r, mean, k, r.rest)
                 for j in range(x.shape[0]):
                     x[j] -= r.rest[j]
-            squared += _learn(r, x, x, first, own, features, step)
+            squared += _learn_sanger(r, first, own, features, step)
         else:
             _patch(r, error, k, r.rest)
-            squared += _learn(r, x, r.rest, first, own, features, step)
+            squared += _learn_oja(r, first, own, features, step)
     r.score[1] = math.sqrt(squared / r.W.size)
     if r.center == 1:
         rate = np.float32(1.0 / r.updates[0])
@@ -266,10 +275,4 @@ def compare(r):
 
 def update(r):
     """W <- W + step y e^T, and the state goes out."""
-    _update(r)
-
-
-def tick(r):
-    """Compare and update in one visit."""
-    _compare(r)
     _update(r)

@@ -80,7 +80,7 @@ def test_a_dotted_path_reaches_outside_the_package():
 
 @pytest.mark.parametrize(("table", "message"), [
     ({"name": "glimpse"}, "stream 'glimpse': no stream has this name; did you mean 'glimpses'?"),
-    ({"fovea": 8}, "[stream] table: needs name = \"...\", the stream's name (got None); known: arrays, csvfile"),
+    ({"fovea": 8}, "[stream] table: needs name = \"...\", the stream's name (got None); known: arrays, changes"),
     ({"name": "glimpses", "foveaa": 8}, "stream 'glimpses': unknown option 'foveaa'; did you mean 'fovea'?"),
     ({"name": "glimpses", "base_dir": "x"}, "stream 'glimpses': unknown option 'base_dir'; known: "),
     ({"name": "csvfile", "columns": ["a"]}, "stream 'csvfile': needs the option 'path'"),

@@ -1,0 +1,209 @@
+"""The program ``cortexsim``: its commands and options, and what becomes of errors."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cortexsim import __version__
+from cortexsim.cli_plot import plot
+from cortexsim.cli_run import run
+from cortexsim.cli_show import list_all, show
+from cortexsim.errors import CortexsimError, InputError, nearest
+from cortexsim.measures import MEASURES
+
+RUN = """\
+Run a region graph on its stream of input: learn, watch, and write the results.
+
+NAME is a ready-made graph (cortexsim list), the path of a TOML file, or "forecast", which makes a graph for columns of
+a CSV file. The run ends with a table: the skill of a region is 1 - loss / loss of the running mean over the last tenth
+of the run, beside it the skill of forecasting the last value.
+"""
+RUN_EXAMPLES = """\
+examples:
+  cortexsim run glimpses
+  cortexsim run glimpses --image photo.jpg --ticks 20000 --seed 1
+  cortexsim run glimpses --set "*.learning_rate=0.02" --lesion "saccade->*" --out runs/no-saccade
+  cortexsim run runs/no-saccade/graph.toml --seed 1     (the same run again)
+  cortexsim run forecast --data co2.csv --column co2 --blanks skip
+  cortexsim run forecast --data river.csv --column rain --column flow --horizon 3
+
+Ctrl-C ends a run early: everything up to that tick is written, and the exit code is 130. Errors are one line and the
+exit code 2.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Its errors look like all others of the program, and misspelt options get the nearest one."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise an InputError instead of printing the usage and leaving."""
+        raise InputError(f"command line of {self.prog!r}", message, hint=f"{self.prog} --help tells more")
+
+    def reject(self, unknown: Sequence[str]) -> None:
+        """Raise an InputError for the first argument that no option took."""
+        for text in unknown:
+            if text.startswith("-"):
+                options = [option for action in self._actions for option in action.option_strings]
+                raise InputError(f"option {text.partition('=')[0]}", f"is not known to {self.prog!r}",
+                                 hint=nearest(text.partition("=")[0], options))
+            raise InputError(f"argument {text!r}", f"is one more than {self.prog!r} takes")
+
+
+def whole(low: int) -> type:
+    """A type of option: a whole number from `low` up."""
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if number < low:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {low} (got {text!r})")
+        return number
+
+    return convert  # type: ignore[return-value]
+
+
+def parsers() -> dict[str, Parser]:
+    """The parsers: of the program itself under "", and of each command."""
+    top = Parser("cortexsim", description="Graphs of predictive regions that learn online from real input.",
+                 epilog="cortexsim COMMAND --help tells more.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"cortexsim {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    found = {"": top}
+    for name, help_text, action, fill in (
+            ("run", "run a region graph and write its learning curves", run, _run_options),
+            ("list", "name the ready-made graphs, the kinds of region and the streams", list_all, None),
+            ("show", "print a graph with its plan, memory and cost, or a kind", show, _show_options),
+            ("plot", "draw the pictures of a run again", plot, _plot_options)):
+        command = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".",
+                                      allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+        command.set_defaults(action=action)
+        command.add_argument("--debug", action="store_true", help="let an error show where it was raised")
+        if fill is not None:
+            fill(command)
+        found[name] = command
+    return found
+
+
+def _run_options(command: Parser) -> None:
+    command.description, command.epilog = RUN, RUN_EXAMPLES
+    add = command.add_argument
+    add("name", metavar="NAME", help='a ready-made graph, a TOML file, or "forecast"')
+    add("--ticks", type=whole(1), metavar="N", help="how long; default: ticks of the graph's [stream] table, or to the "
+        "end of the data")
+    add("--seed", type=whole(0), default=0, metavar="S", help="of initial weights and of the stream (default 0)")
+    add("--threads", type=whole(1), default=1, metavar="N", help="worker threads; results do not depend on them "
+        "(default 1)")
+    add("--out", metavar="DIR", help="folder of the results (default runs/NAME-N, the first that is free)")
+    add("--force", action="store_true", help="use --out even if it is not empty")
+    add("--quiet", action="store_true", help="print nothing but errors")
+    change = command.add_argument_group("changes to the graph, each as often as needed")
+    change.add_argument("--set", action="append", default=[], metavar="REGION.HYPER=VALUE",
+                        help="a hyperparameter of a region, or of all that a wildcard matches")
+    change.add_argument("--lesion", action="append", default=[], metavar="EDGE",
+                        help='cut an edge: its name, "a->b", or wildcards: "saccade->*"')
+    change.add_argument("--freeze", action="append", default=[], metavar="REGION",
+                        help="let a region, or all that a wildcard matches, not learn")
+    feed = command.add_argument_group("changes to the stream")
+    feed.add_argument("--stream", action="append", default=[], metavar="KEY=VALUE",
+                      help="an entry of the [stream] table; may be given several times")
+    feed.add_argument("--image", metavar="FILE", help="the photograph to look at: short for --stream image=FILE")
+    forecast = command.add_argument_group("only for 'cortexsim run forecast'")
+    forecast.add_argument("--data", metavar="FILE.csv", help="a file of numbers with a row of names; columns "
+                          "that are not asked for may hold anything")
+    forecast.add_argument("--column", action="append", metavar="NAME",
+                          help="a column to forecast; may be given several times")
+    forecast.add_argument("--horizon", type=whole(1), metavar="H", help="how many rows ahead (default 1)")
+    forecast.add_argument("--lags", type=whole(1), metavar="N", help="past steps that a region is told (default: "
+                          "a twelfth of the rows, at most 53)")
+    forecast.add_argument("--blanks", choices=("error", "skip"), help="rows with a blank cell in these columns: "
+                          "stop, or leave them out (default error)")
+
+
+def _show_options(command: Parser) -> None:
+    command.add_argument("name", metavar="NAME", help="a ready-made graph, a TOML file, or a kind")
+    command.add_argument("--threads", type=whole(1), default=1, metavar="N",
+                         help="plan for so many threads (default 1)")
+
+
+def _plot_options(command: Parser) -> None:
+    command.description = ("Draw learning_curves.png and graph.png of a run again, from its curves.npz and graph.toml.")
+    command.add_argument("folder", metavar="DIR", help="the folder of a run")
+    command.add_argument("--regions", nargs="+", metavar="REGION", help="only these, wildcards allowed")
+    command.add_argument("--measure", default="skill", metavar="MEASURE",
+                         help=f"what the curves show: {', '.join(MEASURES)} (default skill)")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read a command line.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Without the name of the program.
+
+    Returns
+    -------
+    argparse.Namespace
+        With ``action``, the function to call with it.
+
+    Raises
+    ------
+    InputError
+        What argparse does not understand; misspelt commands and options get the nearest one.
+    SystemExit
+        After ``--help`` and ``--version``.
+    """
+    known = parsers()
+    first = next((text for text in argv if not text.startswith("-")), None)
+    if first is not None and first not in known:
+        raise InputError(f"command {first!r}", "is not known", hint=nearest(first, [name for name in known if name]))
+    if not argv:
+        known[""].print_help()
+        raise SystemExit(0)
+    options, unknown = known[""].parse_known_args(argv)
+    known[options.command or ""].reject(unknown)
+    if options.command is None:
+        raise InputError("command", "is missing", hint="one of " + ", ".join(name for name in known if name))
+    options.argv = list(argv)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The command line without the name of the program; by default that of the process.
+
+    Returns
+    -------
+    int
+        The exit code: 0, 2 after an error, 130 after Ctrl-C.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        options = parse(argv)
+        return options.action(options)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except CortexsimError as error:
+        if "--debug" in argv:
+            raise
+        print(f"cortexsim: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("cortexsim: interrupted before anything was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of a pipe has seen enough; the interpreter would complain once more as it closes stdout
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141

@@ -1,0 +1,89 @@
+"""How far a run is, and what stops it: a progress bar, plain lines where nobody watches, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from types import FrameType, TracebackType
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+
+class Progress:
+    """Tells how many ticks are done, with ticks/s.
+
+    Parameters
+    ----------
+    total : int
+        Ticks of the whole run.
+    quiet : bool
+        Say nothing.
+    file : text file, optional
+        Where to; standard error by default. A terminal gets a bar, anything else a line now and then, after 1, 2, 4
+        and so on seconds and at least once a minute.
+    """
+
+    def __init__(self, total: int, quiet: bool = False, file: TextIO | None = None) -> None:
+        self.total, self.done, self.quiet = total, 0, quiet
+        self.file = sys.stderr if file is None else file
+        self.started = time.perf_counter()
+        self._pause, self._next = 1.0, 1.0
+        self._bar: Any = None
+        if not quiet and self.file.isatty():
+            self._bar = tqdm(total=total, unit=" ticks", unit_scale=True, file=self.file, leave=False,
+                             dynamic_ncols=True)
+
+    def update(self, ticks: int) -> None:
+        """Count more ticks."""
+        self.done += ticks
+        if self._bar is not None:
+            self._bar.update(ticks)
+            return
+        seconds = time.perf_counter() - self.started
+        if not self.quiet and seconds >= self._next:
+            self._pause = min(60.0, 2 * self._pause)
+            self._next = seconds + self._pause
+            print(f"{self.done:,} of {self.total:,} ticks, {self.done / seconds:,.0f} ticks/s", file=self.file,
+                  flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class Interrupts:
+    """While it is entered, a first Ctrl-C (or SIGTERM) only asks for an end; a second one interrupts at once.
+
+    A tick is never cut in the middle, and the files of a run get written.
+
+    Attributes
+    ----------
+    asked : int
+        The number of the signal that came, 0 before.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._former: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._former[number] = signal.signal(number, self._ask)
+            except ValueError:  # only the main thread may; elsewhere things stay as they are
+                break
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        self._former.clear()
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = number

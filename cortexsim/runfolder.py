@@ -1,0 +1,327 @@
+"""The folder of a run: what was run, what came out, and pictures of it.
+
+===================  ==============================================================================================
+summary.json         measures of every region, events, plan, seed, versions, command line, machine, times
+curves.csv           the learning curves as a table: a line for each region and bin
+curves.npz           the same, exact, for ``Curves.from_npz``
+graph.toml           the graph as it ran, with the edges cut, regions frozen and constants set from the command line
+learning_curves.png  a panel for each region
+graph.png            the graph, coloured by skill
+forecast.csv         of ``run forecast``: truth, forecast and baselines at every tick
+forecast.png         the same as a picture
+===================  ==============================================================================================
+
+Every file is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cortexsim import __version__
+from cortexsim.catalogue import load_toml, save_toml
+from cortexsim.curves import Curves
+from cortexsim.errors import FileError
+from cortexsim.files import write_file
+from cortexsim.forecast_table import Forecasts
+from cortexsim.graph import RegionGraph
+from cortexsim.simulation import Simulation
+
+FORMAT = 1  #: Of summary.json; raised when what it holds changes.
+PICTURES = ("learning_curves.png", "graph.png")
+FILES = ("summary.json", "curves.csv", "curves.npz", "graph.toml", *PICTURES, "forecast.csv", "forecast.png")
+LIBRARIES = ("numpy", "numba", "networkx", "scipy", "matplotlib", "tqdm", "tomlkit")
+
+
+class Run(NamedTuple):
+    """What `read` finds in a folder.
+
+    Attributes
+    ----------
+    graph : RegionGraph
+        As it ran.
+    curves : Curves
+    summary : dict
+        See the text of this module.
+    """
+
+    graph: RegionGraph
+    curves: Curves
+    summary: dict[str, Any]
+
+
+# --- a place for it ---
+
+def claim(out: str | os.PathLike[str] | None, name: str, force: bool = False) -> Path:
+    """Make the folder of a run and prove that files can be written to it, before time is spent on the run.
+
+    Parameters
+    ----------
+    out : path, optional
+        The folder; by default ``runs/NAME-N`` with the first N that is free.
+    name : str
+        What was run.
+    force : bool
+        Take a folder that holds something already.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    FileError
+        It is not empty, is no folder, or cannot be written to.
+    """
+    if out is None:
+        folder = _first_free(Path("runs"), re.sub(r"[^A-Za-z0-9_+-]+", "-", name).strip("-") or "graph")
+    else:
+        folder = Path(out)
+        where = f"folder {str(folder)!r}"
+        if folder.is_dir() and any(folder.iterdir()) and not force:
+            raise FileError(where, "is not empty", hint="name another, or add --force to replace a run's files there")
+        _make(folder, exist_ok=True)
+    try:
+        write_file(folder / ".cortexsim", lambda file: file.write(b"\n"))
+    except FileError as error:
+        raise FileError(f"folder {str(folder)!r}", f"cannot be written to ({error.__cause__})") from error
+    (folder / ".cortexsim").unlink()
+    return folder
+
+
+def _first_free(parent: Path, name: str) -> Path:
+    number = 1
+    while True:
+        folder = parent / f"{name}-{number}"
+        # made here and now: of two runs that start at once, each gets a folder of its own
+        if not folder.exists() and _make(folder, exist_ok=False):
+            return folder
+        number += 1
+
+
+def _make(folder: Path, exist_ok: bool) -> bool:
+    """Make a folder; False where it is there already."""
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except FileExistsError:
+        if exist_ok:
+            raise FileError(f"folder {str(folder)!r}", "is a file") from None
+        return False
+    except OSError as error:
+        raise FileError(f"folder {str(folder)!r}", f"cannot be made ({error.strerror or error})",
+                        hint="name another with --out") from error
+    return True
+
+
+def leave(folder: Path) -> None:
+    """Remove a folder in which nothing was written."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+# --- writing ---
+
+def write(folder: Path, sim: Simulation, facts: Mapping[str, Any], stream: Mapping[str, Any] | None = None,
+          forecasts: Forecasts | None = None) -> list[str]:
+    """Write everything about a run; files of an earlier run that this one does not have are removed.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        As made by `claim`.
+    sim : Simulation
+        After the run.
+    facts : mapping
+        More for summary.json: command line, versions, times.
+    stream : mapping, optional
+        The ``[stream]`` table that feeds the graph again in the same way.
+    forecasts : Forecasts, optional
+        Of ``run forecast``.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+
+    Raises
+    ------
+    FileError
+        A file cannot be written; those before it are there.
+    """
+    graph = sim.graph.copy()
+    if stream is not None:
+        graph.graph["stream"] = dict(stream)
+    save_toml(graph, folder / "graph.toml")
+    sim.curves.to_npz(folder / "curves.npz")
+    sim.curves.to_csv(folder / "curves.csv")
+    write_json(folder / "summary.json", summarise(sim, facts, forecasts))
+    files = ["summary.json", "curves.csv", "curves.npz", "graph.toml"]
+    if forecasts is not None:
+        forecasts.to_csv(folder / "forecast.csv")
+        files.append("forecast.csv")
+    files += draw(folder, graph, sim.curves)
+    if forecasts is not None and forecasts.ticks:
+        save_picture(forecasts.plot(), folder / "forecast.png")
+        files.append("forecast.png")
+    for name in set(FILES) - set(files):
+        (folder / name).unlink(missing_ok=True)
+    return [name for name in FILES if name in files]
+
+
+def draw(folder: Path, graph: RegionGraph, curves: Curves, regions: Sequence[str] | None = None,
+         measure: str = "skill") -> list[str]:
+    """Draw the pictures of a run; see `cortexsim.plot.plot_curves` for `regions` and `measure`.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+    """
+    from cortexsim.plot import plot_graph  # matplotlib is slow to import, and not every command draws
+    files = []
+    if curves.regions:
+        save_picture(curves.plot(regions, measure, smooth=smoothing(curves)), folder / PICTURES[0])
+        files.append(PICTURES[0])
+    save_picture(plot_graph(graph, curves=curves if curves.n_ticks else None), folder / PICTURES[1])
+    return [*files, PICTURES[1]]
+
+
+def smoothing(curves: Curves) -> int | None:
+    """Bins to pool in a picture; None, the picture's own choice, unless a bin holds too few ticks to tell a skill."""
+    bins = len(curves.ticks)
+    return max(1, bins // 96, min(bins // 8, -(-32 // curves.bin_width))) if curves.bin_width < 32 else None
+
+
+def save_picture(figure: Any, path: Path) -> None:
+    """Save a figure whole or not at all."""
+    from cortexsim.plot import save
+    save(figure, path)
+
+
+def summarise(sim: Simulation, facts: Mapping[str, Any], forecasts: Forecasts | None = None) -> dict[str, Any]:
+    """What summary.json holds, in plain values.
+
+    Parameters
+    ----------
+    sim : Simulation
+        After the run.
+    facts : mapping
+        Put in as they are.
+    forecasts : Forecasts, optional
+        Their scores are put in.
+
+    Returns
+    -------
+    dict
+        None stands for NaN and infinity, which JSON cannot hold.
+    """
+    plan, shares, curves = sim.plan, sim.time_shares(), sim.curves.to_dict()
+    for name, row in curves["regions"].items():
+        row["share"] = shares.get(name)
+        row["hyper"] = sim.hyper(name)
+        row["frozen"] = bool(sim.graph.nodes[name]["frozen"])
+    flops, size = cost_per_tick(plan)
+    made = {
+        "format": FORMAT, "graph": sim.graph.graph.get("name") or "graph", **facts, "seed": sim.seed,
+        "threads": sim.threads, "ticks": sim.tick, "machine": machine(),
+        "plan": {"sources": len(plan.sources), "regions": len(plan.regions), "edges": len(plan.edges),
+                 "block": plan.block, "limited_by": plan.order.limit, "levels": len(plan.parts),
+                 "bytes": plan.memory(), "flops_per_tick": flops, "bytes_per_tick": size,
+                 "fallback": sim.engine.why_fallback},
+        "lesioned": sorted(name for *_, name, data in sim.graph.edges(keys=True, data=True) if data["lesioned"]),
+        "skipped": dict(sim.skipped),
+        **{key: curves[key] for key in ("final_fraction", "bin_width", "regions", "events", "events_dropped")},
+    }
+    if forecasts is not None:
+        made["forecast"] = {"horizon": forecasts.horizon, "columns": forecasts.scores()}
+    return made
+
+
+def cost_per_tick(plan: Any) -> tuple[float, float]:
+    """Estimated flops and bytes of a mean tick: a region on a slower clock counts for its share, gates as open."""
+    shares = [(cost, plan.regions[name].data["period"]) for name, cost in plan.costs.items()]
+    return sum(flops / period for (flops, _), period in shares), sum(size / period for (_, size), period in shares)
+
+
+def machine() -> dict[str, Any]:
+    """What the run ran on."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    return {"cpus": os.cpu_count(), "cpus_usable": len(affinity(0)) if affinity else os.cpu_count(),
+            "architecture": platform.machine(), "system": platform.system()}
+
+
+def versions() -> dict[str, str]:
+    """Versions of cortexsim, Python and the libraries."""
+    return {"cortexsim": __version__, "python": platform.python_version(),
+            **{name: metadata.version(name) for name in LIBRARIES}}
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write plain values as JSON, a null for what JSON cannot hold.
+
+    Raises
+    ------
+    FileError
+        The file cannot be written.
+    """
+    text = json.dumps(_plain(values), indent=1, allow_nan=False, default=str) + "\n"
+    write_file(path, lambda file: file.write(text.encode()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# --- reading ---
+
+def read(folder: str | os.PathLike[str]) -> Run:
+    """Read what `write` wrote.
+
+    Parameters
+    ----------
+    folder : path
+        Of a run.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    FileError
+        There is no such folder, it is not that of a run, or a file is damaged; the message names it.
+    """
+    folder = Path(folder)
+    where = f"folder {str(folder)!r}"
+    if not folder.is_dir():
+        raise FileError(where, "is a file" if folder.exists() else "there is no such folder")
+    missing = [name for name in ("curves.npz", "graph.toml") if not (folder / name).is_file()]
+    if missing:
+        raise FileError(where, f"is not the folder of a run: it holds no {missing[0]}")
+    return Run(load_toml(folder / "graph.toml"), Curves.from_npz(folder / "curves.npz"),
+               _read_json(folder / "summary.json"))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        summary = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise FileError(f"file {str(path)!r}", f"is not a summary of a run ({error})") from error
+    if not isinstance(summary, dict):
+        raise FileError(f"file {str(path)!r}", "is not a summary of a run")
+    return summary

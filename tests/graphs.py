@@ -1,0 +1,287 @@
+"""Hypothesis strategies for random ragged region graphs that a plan accepts by construction."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+
+import cortexsim as cs
+from contract.fake_kinds import FAKES
+from cortexsim.fields import as_sheet
+from cortexsim.kind import Kind, find_kind, kind_name
+
+SIZES = st.integers(1, 12)
+# kinds that read their target as the chances of two symbols
+COINS = ("contract.fake_kinds:Mixer",)
+
+
+@dataclass
+class Sketch:
+    """A graph as a list of calls, so that it can be built in any order, and the shapes known so far."""
+
+    calls: list[tuple[str, tuple, dict[str, Any]]] = field(default_factory=list)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    trial: int = 1
+    spans: tuple[str, ...] = ()
+
+    def build(self, order: list[int] | None = None) -> cs.RegionGraph:
+        """The graph, its nodes added in the given order."""
+        graph = cs.RegionGraph(name="random")
+        nodes = [call for call in self.calls if call[0].startswith("add")]
+        rest = [call for call in self.calls if not call[0].startswith("add")]
+        for name, given, options in [nodes[i] for i in order or range(len(nodes))] + rest:
+            getattr(graph, name)(*given, **options)
+        return graph.check()
+
+    @property
+    def n_nodes(self) -> int:
+        """Sources and regions."""
+        return len(self.shapes_of_nodes)
+
+    @property
+    def shapes_of_nodes(self) -> list[str]:
+        """Names of sources and regions."""
+        return [given[0] for name, given, _ in self.calls if name.startswith("add")]
+
+    def inputs(self, rows: int, seed: int = 0, silent: float = 0.0) -> dict[str, np.ndarray]:
+        """Samples [rows, size] for every source; NaN marks samples that are not delivered."""
+        found = {}
+        for name in self.known:
+            rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
+            size = int(np.prod(self.shapes[f"{name}.value"]))
+            values = np.float32(0.5) * rng.uniform(-1, 1, (rows, size)).astype(np.float32)
+            if name.startswith("coin"):
+                values = np.eye(2, dtype=np.float32)[rng.integers(0, 2, rows)]
+            elif name.startswith("sparse"):
+                values = (rng.random((rows, size)) < 0.3).astype(np.float32)
+            values[rng.random(rows) < silent] = np.nan
+            found[name] = values
+        return found
+
+
+def rows_or_none(inputs: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The same samples as a simulation takes them: None for those that are not delivered."""
+    return {name: [None if np.isnan(row).any() else row for row in values] if np.isnan(values).any() else values
+            for name, values in inputs.items()}
+
+
+def all_kinds() -> list[Kind]:
+    """Every kind of the package, found by listing the folder, and the fake ones."""
+    return [find_kind(name) for name in cs.list_kinds()] + [find_kind(kind_name(fake)) for fake in FAKES]
+
+
+@st.composite
+def sketches(draw: Any, kinds: tuple[str, ...] | None = None, trials: bool | None = None, modulators: bool = True,
+             lesions: bool = True, max_regions: int = 5) -> Sketch:
+    """A random graph; `kinds` restricts them by name, `trials` says whether it has any."""
+    sketch = Sketch()
+    if draw(st.booleans()) if trials is None else trials:
+        _draw_trial(draw, sketch)
+    for k in range(draw(st.integers(1, 3))):
+        _draw_source(draw, sketch, f"x{k}" if k else "x", draw(st.sampled_from(["after", "before"])) if k else "after")
+    _add_source(sketch, "coin", (2,), "after")
+    if draw(st.booleans()):
+        _add_source(sketch, "sparse", (draw(SIZES),), "after", sparse=True)
+    pool = all_kinds() if kinds is None else [find_kind(kind) for kind in kinds]
+    names = [f"r{k}" for k in draw(st.permutations(range(draw(st.integers(1, max_regions)))))]
+    for name in names:
+        _draw_region(draw, sketch, name, names, pool)
+    _draw_extras(draw, sketch, modulators, lesions)
+    try:
+        cs.make_plan(sketch.build())
+    except cs.GraphError as error:
+        # a few zero-delay cycles and unknown sheets are left: what is refused is tested elsewhere
+        assume("cycle" not in str(error) and "depend on each other" not in str(error))
+        raise
+    return sketch
+
+
+def _draw_trial(draw: Any, sketch: Sketch) -> None:
+    sketch.trial = draw(st.integers(2, 5))
+    cut = draw(st.integers(1, sketch.trial - 1))
+    spans = {draw(st.sampled_from(["init", "first"])): (0, cut), "rest": (cut, sketch.trial)}
+    sketch.spans = tuple(spans)
+    score_at = draw(st.integers(0, sketch.trial - 1))
+    sketch.calls.append(("set_trial", (sketch.trial,), {"spans": spans, "score_at": score_at}))
+
+
+def _add_source(sketch: Sketch, name: str, shape: tuple[int, ...], known: str, **options: Any) -> None:
+    sketch.calls.append(("add_source", (name,), {"shape": shape, "known": known, **options}))
+    sketch.shapes[f"{name}.value"] = shape
+    sketch.known[name] = known
+
+
+def _draw_source(draw: Any, sketch: Sketch, name: str, known: str) -> None:
+    shape = draw(st.one_of(st.tuples(SIZES), st.tuples(st.integers(1, 3), st.integers(1, 4)),
+                           st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 2))))
+    _add_source(sketch, name, shape, known)
+
+
+# ---------------------------------------------------------------------- regions
+
+def _draw_region(draw: Any, sketch: Sketch, name: str, names: list[str], pool: list[Kind]) -> None:
+    kind = draw(st.sampled_from(pool))
+    settled = [f"{n}.state" for n, k in sketch.kinds.items() if "prior" in k.roles and f"{n}.state" in sketch.shapes]
+    if kind.settles and not settled:
+        kind = next(k for k in [*pool, *all_kinds()] if "target" in k.roles and not k.settles)
+    options: dict[str, Any] = {"kind": kind.name}
+    hyper = _draw_hyper(draw, kind, sketch)
+    n_target, sheet = 0, None
+    if kind.settles:
+        options["predicts"] = draw(st.lists(st.sampled_from(settled), min_size=1, max_size=2, unique=True))
+    elif "target" in kind.roles:
+        options["predicts"], n_target, sheet = _draw_targets(draw, sketch, kind, hyper)
+    if "context" in kind.roles:
+        options["context"] = _draw_context(draw, sketch, kind, hyper, name, names, sheet)
+    if "state" in kind.port_names and not (set(kind.port_names) & {"prediction"} and "target" in kind.roles) \
+            or kind.port_names == ("prediction",):
+        limit = n_target if "target" in kind.roles else 6
+        options["size"] = draw(st.integers(1, max(1, min(limit, 6))))
+    if kind.name.endswith("Sense"):
+        options.pop("size", None)
+    if kind.name == "subspace" and draw(st.booleans()):
+        _draw_windowed_target(draw, sketch, options)
+    if draw(st.integers(0, 3)) == 0:
+        options["period"] = draw(st.integers(2, 4))
+        options["offset"] = draw(st.integers(0, options["period"] - 1))
+    if draw(st.integers(0, 3)) == 0:
+        options["gate"] = [_draw_gate(draw, sketch)]
+        options["when_closed"] = draw(st.sampled_from(["silent", "hold"]))
+    options["frozen"] = draw(st.integers(0, 7)) == 0
+    sketch.calls.append(("add_region", (name,), options | hyper))
+    sketch.kinds[name] = kind
+    graph = sketch.build()
+    if not graph.graph.get("pending"):
+        plan = cs.make_plan(graph)
+        sketch.shapes.update({f"{name}.{port}": shape for port, shape in plan.regions[name].ports.items()})
+
+
+def _draw_hyper(draw: Any, kind: Kind, sketch: Sketch) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, known in kind.hyper_fields().items():
+        if draw(st.integers(0, 2)):
+            continue
+        if known.choices:
+            values[name] = draw(st.sampled_from(known.choices))
+        elif isinstance(known.default, bool):
+            values[name] = draw(st.booleans())
+        elif "rate" in name:
+            values[name] = known.default * draw(st.sampled_from([0.25, 1.0]))
+    if values.get("normalise") is False:
+        values["learning_rate"] = 0.01
+    if "init" not in sketch.spans:
+        values.pop("feedforward", None)
+    return values
+
+
+def _targets(sketch: Sketch) -> list[str]:
+    """Signals that may be read at delay 0 in compare: those of nodes that are there already."""
+    return [s for s in sketch.shapes if not s.startswith("coin") and not s.endswith(".feedback")]
+
+
+def _draw_targets(draw: Any, sketch: Sketch, kind: Kind,
+                  hyper: dict[str, Any]) -> tuple[list[Any], int, tuple[int, ...] | None]:
+    if kind.name in COINS or kind.score_unit(kind.check_hyper("", hyper)) == "bits":
+        return [_target_item(draw, sketch, "coin.value", 0)], 2, (2,)
+    signals = draw(st.lists(st.sampled_from(_targets(sketch)), min_size=1, max_size=2, unique=True))
+    items, total = [], 0
+    for signal in signals:
+        size = int(np.prod(sketch.shapes[signal]))
+        select = f"[{draw(st.integers(0, size - 1))}:{size}]" if draw(st.integers(0, 3)) == 0 else ""
+        first = int(select[1:].split(":")[0]) if select else 0
+        items.append(_target_item(draw, sketch, f"{signal}{select}", draw(st.sampled_from([0, 0, 0, 1, 2]))))
+        total += size - first
+    sheet = sketch.shapes[signals[0]] if len(signals) == 1 and "[" not in items[0]["from"] else (total,)
+    return items, total, sheet
+
+
+def _draw_windowed_target(draw: Any, sketch: Sketch, options: dict[str, Any]) -> None:
+    """Let a code see patches: a sheet of positions, each with fewer units than its patch."""
+    (h, w, f), size = as_sheet(sketch.shapes["x.value"]), draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    kernel = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    field = cs.window(kernel, (h / size[0], w / size[1]), wrap=draw(st.booleans()), shared=draw(st.booleans()))
+    options["predicts"] = [{"from": "x", "field": field} | _draw_span(draw, sketch)]
+    options.pop("size", None)
+    options["shape"] = (*size, draw(st.integers(1, min(3, kernel[0] * kernel[1] * f))))
+
+
+def _target_item(draw: Any, sketch: Sketch, signal: str, delay: int) -> dict[str, Any]:
+    return {"from": f"{signal}@{delay}"} | _draw_span(draw, sketch)
+
+
+def _draw_span(draw: Any, sketch: Sketch) -> dict[str, str]:
+    if not sketch.spans or draw(st.integers(0, 2)):
+        return {}
+    return {"span": draw(st.sampled_from(sketch.spans)), "outside": draw(st.sampled_from(["hold", "silent"]))}
+
+
+def _draw_context(draw: Any, sketch: Sketch, kind: Kind, hyper: dict[str, Any], name: str, names: list[str],
+                  sheet: tuple[int, ...] | None) -> list[dict[str, Any]]:
+    wants_list = hyper.get("sparse", False) or getattr(kind.namespace, "SPARSE_CONTEXT", False)
+    if kind.name.endswith("Memory"):
+        return [{"from": f"{name}.state@1"}]
+    items: dict[str, dict[str, Any]] = {}
+    for _ in range(draw(st.integers(1, 3))):
+        signal = draw(st.sampled_from([s for s in sketch.shapes if not s.endswith(".feedback")]))
+        node, port = signal.split(".")
+        least = 0 if port == "prediction" or sketch.known.get(node) == "before" else 1
+        size = int(np.prod(sketch.shapes[signal]))
+        select = ""
+        if draw(st.integers(0, 3)) == 0:
+            units = draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=3, unique=True))
+            select = "[" + ",".join(map(str, units)) + "]"
+        text = f"{signal}{select}@{draw(st.integers(least, 4))}"
+        items[text] = {"from": text}
+        if not wants_list:
+            items[text] |= _draw_span(draw, sketch)
+            if sheet is not None and kind.name == "delta":
+                shape = sketch.shapes[signal] if not select else (len(units),)
+                items[text] |= _draw_field(draw, shape, sheet)
+    # a region that reads itself, or one that comes later
+    other = draw(st.sampled_from(names)) if draw(st.booleans()) else None
+    if other and (other == name or other not in sketch.kinds):
+        port = kind.port_names[0] if other == name else None
+        if port:
+            items[f"{other}.{port}"] = {"from": f"{other}.{port}@{draw(st.integers(1, 4))}"}
+    return list(items.values())
+
+
+def _draw_field(draw: Any, source: tuple[int, ...], target: tuple[int, ...]) -> dict[str, Any]:
+    choice = draw(st.sampled_from(["dense", "window", "sparse", "one_to_one"]))
+    if choice == "window":
+        (h, w, _), (th, tw, _) = as_sheet(source), as_sheet(target)
+        kernel = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        return {"field": cs.window(kernel, (h / th, w / tw), wrap=draw(st.booleans()), shared=draw(st.booleans()))}
+    if choice == "sparse":
+        return {"field": cs.sparse(draw(st.sampled_from([0.2, 0.5])), seed=draw(st.integers(0, 2)))}
+    if choice == "one_to_one" and np.prod(source) == np.prod(target):
+        return {"field": cs.one_to_one()}
+    return {}
+
+
+def _draw_gate(draw: Any, sketch: Sketch) -> dict[str, Any]:
+    # from sources only: the sign of what is computed would hang on its rounding
+    node = draw(st.sampled_from(sorted(sketch.known)))
+    size = int(np.prod(sketch.shapes[f"{node}.value"]))
+    least = 0 if sketch.known[node] == "before" else 1
+    units = draw(st.sampled_from(["", f"[{draw(st.integers(0, size - 1))}]", f"[0:{draw(st.integers(1, size))}]"]))
+    return {"from": f"{node}{units}@{draw(st.integers(least, 3))}"}
+
+
+def _draw_extras(draw: Any, sketch: Sketch, modulators: bool, lesions: bool) -> None:
+    for name, kind in sketch.kinds.items():
+        rates = [key for key, known in kind.hyper_fields().items() if "rate" in key and not known.integer]
+        if modulators and rates and "modulator" in kind.roles and draw(st.integers(0, 3)) == 0:
+            signal = draw(st.sampled_from(sorted(s for s in sketch.shapes if not s.endswith(".feedback"))))
+            sketch.calls.append(("connect", (f"{signal}[0]", name, "modulator"), {
+                "delay": draw(st.integers(1, 3)), "hyper": rates[0], "mode": draw(st.sampled_from(["scale", "set"]))}))
+    if lesions and draw(st.integers(0, 2)) == 0:
+        names = sorted(sketch.build().edge_names())
+        sketch.calls.append(("lesion", (draw(st.sampled_from(names)),), {}))
