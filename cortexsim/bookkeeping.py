@@ -9,20 +9,21 @@ These functions become part of the loop in ``driver.py``, whose cached code is s
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
-from cortexsim.native import DRIVER_FLAGS, HEADER, Layout
+from cortexsim.native import DRIVER_FLAGS
+from cortexsim.views import HEADER, Layout
 
 # columns of `regions`
 (VIEW, PERIOD, OFFSET, HOLD, COUNT_AT, COUNT_MASK, PREDICT, COMPARE, UPDATE, TICK, FROZEN, BITS, BASELINE, N_TARGET,
  TARGET_AT, SPARSE, ACTIVE_AT, CONTEXT_AT, N_CONTEXT, SCORE_AT, PROBE, PROBE_END, EARLY) = range(23)
 # then a pair (first, last) of edges for each role, and a triple (place, size, mask) for each port
-CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = 23, 25, 27, 29, 31, 33
+# (numpy numbers, where a constant is handed to a function: numba compiles that anew for every plain one)
+CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = np.arange(23, 35, 2)
 PORT = 35
-PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = 0, 1, 2, 3, 4
+PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = np.arange(5)
+SILENT = np.int64(-1)
 # the ring of lists of active units (-1: none), and where the target lies that a trial is scored by (-1: as usual)
 LIST_AT, LIST_MASK, LIST_SIZE, SCORED_AT = 50, 51, 52, 53
 # whether the list belongs to a port that is held while there is no target
@@ -41,20 +42,20 @@ P_REGION, P_PORT, P_EVERY, P_TO, P_SIZE = range(5)
 TICKS, LOSS, LOSS_LAST, LOSS_MEAN, STEP_SIZE, DEAD, SATURATED, LEARNED = range(8)
 
 TABLE_SCALARS = ("learn", "scoring", "bin_start", "bin_shift", "trial_length", "score_at", "record_start",
-                 "signals_address", "gathered_address", "words_address", "active_address")
+                 "signals_address", "gathered_address", "words_address", "active_address", "n_levels")
 TABLE_ARRAYS = (("regions", "int64", 2), ("edges", "int64", 2), ("limits", "float64", 2), ("words", "int64", 1),
                 ("reals", "float64", 1), ("defaults", "float64", 1), ("signals", "float32", 1),
                 ("gathered", "float32", 1), ("indices", "int32", 1), ("counts", "int64", 1), ("active", "int32", 1),
                 ("status", "int64", 2), ("baselines", "float32", 1), ("curves", "float64", 3), ("probes", "int64", 2),
                 ("records", "float32", 1), ("spans", "int64", 1), ("present", "int64", 1), ("steps", "int64", 2),
                 ("unit_start", "int64", 1), ("parts", "int64", 2), ("level_start", "int64", 1))
-TABLES = Layout([(name, "int") for name in TABLE_SCALARS], TABLE_ARRAYS)
+TABLES = Layout([(name, "int") for name in TABLE_SCALARS], TABLE_ARRAYS, tables=True)
 
 W_TICK, W_TRIAL, W_PLACE, W_SPAN, W_LEARN, W_RESET, W_DUE = (
     HEADER.word[name] for name in ("tick", "trial", "place", "span", "learn", "reset", "due"))
 W_ACTIVE, W_SCORE = HEADER.word["active"], HEADER.word["score"]
-W_ROLE = (HEADER.word["context"], HEADER.word["target"], HEADER.word["prior"], HEADER.word["feedback"])
-W_CONTEXT, W_TARGET, W_PRIOR, W_FEEDBACK = W_ROLE
+W_CONTEXT, W_TARGET, W_PRIOR, W_FEEDBACK = (
+    np.int64(HEADER.word[name]) for name in ("context", "target", "prior", "feedback"))
 W_PREDICTION, W_ERROR, W_STATE, W_RECONSTRUCTION, W_FEEDBACK_OUT = (
     HEADER.word[name] for name in ("prediction", "error", "state", "reconstruction", "feedback_out"))
 W_ACTIVE_OUT = HEADER.word["active_out"]
@@ -73,7 +74,7 @@ def slot_of(T, e, t):
 
 
 @compiled
-def _copy(T, e, slot, to):
+def copy_edge(T, e, slot, to):
     """Copy what edge `e` delivers into `gathered`; zeros where its writer is silent."""
     edges, gathered, signals = T.edges, T.gathered, T.signals
     n = edges[e, E_LENGTH]
@@ -95,62 +96,85 @@ def _copy(T, e, slot, to):
 
 
 @compiled
-def gather(T, r, role, word, t):
-    """Bring in everything that the edges of one role deliver at tick `t`; returns how many of them are present."""
-    regions, edges, present = T.regions, T.edges, T.present
-    there = 0
-    for e in range(regions[r, role], regions[r, role + 1]):
-        span = edges[e, E_SPAN]
-        if span and not span & T.words[regions[r, VIEW] + W_SPAN]:
-            if edges[e, E_SILENT]:
-                _copy(T, e, -1, edges[e, E_TO])
-                present[edges[e, E_PRESENT]] = 0
-            there += present[edges[e, E_PRESENT]]
-            continue
-        slot = slot_of(T, e, t)
-        present[edges[e, E_PRESENT]] = slot >= 0
-        there += slot >= 0
-        if edges[e, E_DIRECT] and slot >= 0:
+def _bring(T, e, span, t):
+    """Bring in what edge `e` delivers at tick `t`: by a copy, or by pointing the kernel at the signal itself."""
+    edges = T.edges
+    slot = slot_of(T, e, t)
+    if edges[e, E_SPAN] and not edges[e, E_SPAN] & span:
+        if not edges[e, E_SILENT]:
+            return
+        slot = SILENT
+    T.present[edges[e, E_PRESENT]] = slot >= 0
+    to = edges[e, E_TO]
+    if edges[e, E_DIRECT]:
+        if slot >= 0:
             # one whole signal is all there is: the kernel reads it where it lies
             at = edges[e, E_SIGNAL] + (slot & edges[e, E_MASK]) * edges[e, E_SIZE] + edges[e, E_START]
-            T.words[regions[r, VIEW] + word] = T.signals_address + 4 * at
-        else:
-            _copy(T, e, slot, edges[e, E_TO])
-            if edges[e, E_DIRECT]:
-                T.words[regions[r, VIEW] + word] = T.gathered_address + 4 * edges[e, E_TO]
-    return there
+            T.words[edges[e, E_WORD]] = T.signals_address + 4 * at
+            return
+        T.words[edges[e, E_WORD]] = T.gathered_address + 4 * to
+    copy_edge(T, e, slot, to)
 
 
 @compiled
-def gather_sparse(T, r, t):
-    """Gather the context of a region that wants the list of its active units, at a cost that follows their number."""
-    regions, edges, gathered, active = T.regions, T.edges, T.gathered, T.active
-    view, out = regions[r, VIEW], regions[r, ACTIVE_AT]
-    start = regions[r, CONTEXT_AT]
-    for k in range(T.words[view + W_ACTIVE + 1]):
-        gathered[start + active[out + k]] = np.float32(0.0)
-    n = 0
-    for e in range(regions[r, CONTEXT], regions[r, CONTEXT + 1]):
-        slot = slot_of(T, e, t)
-        T.present[edges[e, E_PRESENT]] = slot >= 0
-        to = edges[e, E_TO]
-        if slot < 0:
+def _list_active(T, r, e, n):
+    """Add the active units of context edge `e` to the list of region `r`; returns its new length."""
+    edges, gathered, active = T.edges, T.gathered, T.active
+    out, start, to = T.regions[r, ACTIVE_AT], T.regions[r, CONTEXT_AT], T.edges[e, E_TO]
+    for i in range(edges[e, E_LENGTH]):
+        if gathered[to + i] != 0:
+            active[out + n] = to - start + i
+            n += 1
+    return n
+
+
+@compiled
+def _bring_sparse(T, r, e, n, t):
+    """The same for an edge whose writer lists its active units, at a cost that follows their number."""
+    edges, active = T.edges, T.active
+    slot = slot_of(T, e, t)
+    T.present[edges[e, E_PRESENT]] = slot >= 0
+    if slot < 0:
+        return n
+    out, start, to = T.regions[r, ACTIVE_AT], T.regions[r, CONTEXT_AT], edges[e, E_TO]
+    at = edges[e, E_SIGNAL] + (slot & edges[e, E_MASK]) * edges[e, E_SIZE]
+    row = edges[e, E_LIST] + (slot & edges[e, E_MASK]) * (edges[e, E_SIZE] + 1)
+    for k in range(active[row]):
+        i = active[row + 1 + k]
+        T.gathered[to + i] = T.signals[at + i]
+        active[out + n] = to - start + i
+        n += 1
+    return n
+
+
+@compiled
+def gather(T, r, step, t):
+    """Bring in what a step reads at tick `t`: 0 predict, 1 compare, 2 update, -1 all of them at once."""
+    regions = T.regions
+    view = regions[r, VIEW]
+    span = T.words[view + W_SPAN]
+    first, last = regions[r, CONTEXT], regions[r, FEEDBACK + 1]
+    if step == 0:
+        # in the span `init` priors are read in predict, too
+        last = regions[r, PRIOR + 1 if regions[r, EARLY] & span else CONTEXT + 1]
+    elif step == 1:
+        first, last = regions[r, TARGET], regions[r, PRIOR + 1]
+    elif step == 2:
+        first = regions[r, FEEDBACK]
+    sparse, n = regions[r, SPARSE], 0
+    if sparse and step <= 0:
+        for k in range(T.words[view + W_ACTIVE + 1]):
+            T.gathered[regions[r, CONTEXT_AT] + T.active[regions[r, ACTIVE_AT] + k]] = np.float32(0.0)
+    for e in range(first, last):
+        listed = sparse and e < regions[r, CONTEXT + 1]
+        if listed and T.edges[e, E_LIST] >= 0:
+            n = _bring_sparse(T, r, e, n, t)
             continue
-        if edges[e, E_LIST] >= 0:
-            at = edges[e, E_SIGNAL] + (slot & edges[e, E_MASK]) * edges[e, E_SIZE]
-            row = edges[e, E_LIST] + (slot & edges[e, E_MASK]) * (edges[e, E_SIZE] + 1)
-            for k in range(active[row]):
-                i = active[row + 1 + k]
-                gathered[to + i] = T.signals[at + i]
-                active[out + n] = to - start + i
-                n += 1
-        else:
-            _copy(T, e, slot, to)
-            for i in range(edges[e, E_LENGTH]):
-                if gathered[to + i] != 0:
-                    active[out + n] = to - start + i
-                    n += 1
-    T.words[view + W_ACTIVE + 1] = n
+        _bring(T, e, span, t)
+        if listed:
+            n = _list_active(T, r, e, n)
+    if sparse and step <= 0:
+        T.words[view + W_ACTIVE + 1] = n
 
 
 @compiled
@@ -190,7 +214,7 @@ def _gates_open(T, r, t):
 
 @compiled
 def begin(T, r, t):
-    """Open a region's tick: is it due? Then set its clock and its slots, and bring in modulators and context."""
+    """Open a region's tick: is it due? Then set its clock, its slots and its modulated hyperparameters."""
     regions, status, words, counts = T.regions, T.status, T.words, T.counts
     at, mask = regions[r, COUNT_AT], regions[r, COUNT_MASK]
     status[r, ON] = 0
@@ -213,6 +237,8 @@ def begin(T, r, t):
     words[view + W_LEARN] = T.learn and not regions[r, FROZEN]
     words[view + W_RESET] = status[r, RESET]
     words[view + W_DUE] = due
+    for k in range(4):
+        T.reals[regions[r, SCORE_AT] + k] = 0.0
     for port in range(5):
         p = PORT + 3 * port
         if regions[r, p + 1]:
@@ -223,12 +249,6 @@ def begin(T, r, t):
         words[view + W_ACTIVE_OUT] = T.active_address + 4 * row
     if regions[r, MODULATOR + 1] > regions[r, MODULATOR]:
         modulate(T, r, t)
-    if regions[r, SPARSE]:
-        gather_sparse(T, r, t)
-    elif regions[r, CONTEXT + 1] > regions[r, CONTEXT]:
-        gather(T, r, CONTEXT, W_CONTEXT, t)
-    if regions[r, EARLY] and words[view + W_SPAN] & regions[r, EARLY]:
-        gather(T, r, PRIOR, W_PRIOR, t)
     return True
 
 
@@ -240,19 +260,18 @@ def port_at(T, r, port, due):
 
 
 @compiled
-def before_compare(T, r, t):
-    """Bring in target and prior; a region whose target is absent has nothing to compare (False)."""
+def target_there(T, r):
+    """Whether there is something to compare with: not where a region has target edges and none of them is present."""
     regions = T.regions
-    if regions[r, PRIOR + 1] > regions[r, PRIOR]:
-        gather(T, r, PRIOR, W_PRIOR, t)
-    if regions[r, TARGET + 1] == regions[r, TARGET]:
-        return True
-    if gather(T, r, TARGET, W_TARGET, t):
+    first, last = regions[r, TARGET], regions[r, TARGET + 1]
+    for e in range(first, last):
+        if T.present[T.edges[e, E_PRESENT]]:
+            return True
+    if first == last:
         return True
     T.status[r, ON] = 2
-    due = T.status[r, DUE]
     for port in (ERROR, FEEDBACK_OUT):
-        at = port_at(T, r, port, due)
+        at = port_at(T, r, port, T.status[r, DUE])
         for i in range(regions[r, PORT + 3 * port + 1]):
             T.signals[at + i] = np.float32(0.0)
     return False
@@ -279,128 +298,3 @@ def target_place(T, r):
     if direct:
         return (address - T.signals_address) // 4, T.signals
     return T.regions[r, TARGET_AT], T.gathered
-
-
-@compiled
-def hold(T, r):
-    """A region without a target keeps its last state and reconstruction."""
-    due = T.status[r, DUE]
-    for port in (STATE, RECONSTRUCTION):
-        at, before = port_at(T, r, port, due), port_at(T, r, port, due - 1)
-        for i in range(T.regions[r, PORT + 3 * port + 1]):
-            T.signals[at + i] = T.signals[before + i] if due > 0 else np.float32(0.0)
-    if T.regions[r, LIST_HELD]:
-        place, mask, size = T.regions[r, LIST_AT], T.regions[r, LIST_MASK], T.regions[r, LIST_SIZE]
-        at, before = place + (due & mask) * size, place + ((due - 1) & mask) * size
-        n = T.active[before] if due > 0 else 0
-        T.active[at] = n
-        for k in range(n):
-            T.active[at + 1 + k] = T.active[before + 1 + k]
-
-
-@compiled
-def finish(T, r, t):
-    """Close a region's tick: score it beside its baselines, and count."""
-    regions, status = T.regions, T.status
-    view = regions[r, VIEW]
-    if T.scoring and (T.trial_length == 0 or t % T.trial_length == T.score_at):
-        if regions[r, SCORED_AT] >= 0:
-            _score_ahead(T, r, t)
-        elif status[r, ON] == 1:
-            score(T, r, t)
-    status[r, RESET] = 0
-    status[r, DUE] += 1
-    if T.words[view + W_LEARN] and status[r, ON] == 1 and T.scoring:
-        curve = T.curves[r, (t - T.bin_start) >> T.bin_shift]
-        curve[LEARNED] += 1
-        curve[STEP_SIZE] += T.reals[regions[r, SCORE_AT] + 1]
-
-
-@compiled
-def _score_ahead(T, r, t):
-    """Score a prediction before its outcome is delivered: the target is read here, not yet by the region."""
-    regions, edges, gathered = T.regions, T.edges, T.gathered
-    for e in range(regions[r, TARGET], regions[r, TARGET + 1]):
-        slot = slot_of(T, e, t)
-        if slot < 0:
-            return
-        _copy(T, e, slot, regions[r, SCORED_AT] + edges[e, E_TO] - regions[r, TARGET_AT])
-    p, loss = port_at(T, r, PREDICTION, T.status[r, DUE]), 0.0
-    n = regions[r, N_TARGET]
-    for i in range(n):
-        x, guess = gathered[regions[r, SCORED_AT] + i], T.signals[p + i]
-        if regions[r, BITS]:
-            loss -= x * math.log2(max(np.float64(guess), 1e-12)) if x > 0 else 0.0
-        else:
-            loss += np.float64(x - guess) * np.float64(x - guess) / n
-    T.reals[regions[r, SCORE_AT]] = loss
-    score(T, r, t)
-
-
-@compiled
-def score(T, r, t):
-    """Add the loss of this tick and those of the trivial baselines to the region's curve."""
-    status, scores = T.status, T.reals
-    at = T.regions[r, SCORE_AT]
-    loss = scores[at]
-    if not math.isfinite(loss):
-        if status[r, BAD] < 0:
-            status[r, BAD] = t
-        return
-    seen = status[r, SEEN]
-    status[r, SEEN] = seen + 1
-    last, mean = _baselines(T, r, seen) if T.regions[r, N_TARGET] else (math.nan, math.nan)
-    if seen == 0:
-        # neither baseline has anything to say yet, and all are scored on the same ticks
-        return
-    curve = T.curves[r, (t - T.bin_start) >> T.bin_shift]
-    curve[TICKS] += 1
-    curve[LOSS] += loss
-    curve[LOSS_LAST] += last
-    curve[LOSS_MEAN] += mean
-    curve[DEAD] += scores[at + 2]
-    curve[SATURATED] += scores[at + 3]
-
-
-@compiled
-def _baselines(T, r, seen):
-    """Losses of last value and running mean, which then learn this target."""
-    n, own = T.regions[r, N_TARGET], T.regions[r, BASELINE]
-    place, values = target_place(T, r)
-    if T.regions[r, SCORED_AT] >= 0:
-        place, values = T.regions[r, SCORED_AT], T.gathered
-    baselines = T.baselines
-    loss_last, loss_mean = 0.0, 0.0
-    rate = np.float32(1.0 / (seen + 1.0))
-    if T.regions[r, BITS]:
-        # Krichevsky-Trofimov: half a count for each symbol; `mean` holds the frequencies
-        for i in range(n):
-            x = values[place + i]
-            if x > 0:
-                loss_mean -= x * math.log2((baselines[own + n + i] * seen + 0.5) / (seen + 0.5 * n))
-            baselines[own + n + i] += rate * (x - baselines[own + n + i])
-        return math.nan, loss_mean
-    for i in range(n):
-        x = values[place + i]
-        a, b = x - baselines[own + i], x - baselines[own + n + i]
-        loss_last += np.float64(a * a)
-        loss_mean += np.float64(b * b)
-        baselines[own + i] = x
-        baselines[own + n + i] += rate * b
-    return loss_last / n, loss_mean / n
-
-
-@compiled
-def record(T, r, t):
-    """Copy what is being recorded of a region at tick `t`, due or not."""
-    regions, probes, records = T.regions, T.probes, T.records
-    for k in range(regions[r, PROBE], regions[r, PROBE_END]):
-        every = probes[k, P_EVERY]
-        if t % every:
-            continue
-        size = probes[k, P_SIZE]
-        to = probes[k, P_TO] + (t // every - (T.record_start + every - 1) // every) * size
-        due = T.counts[regions[r, COUNT_AT] + (t & regions[r, COUNT_MASK])]
-        at = port_at(T, r, probes[k, P_PORT], due)
-        for i in range(size):
-            records[to + i] = T.signals[at + i] if due >= 0 else np.float32(0.0)

@@ -14,9 +14,19 @@ from cortexsim.errors import InputError, nearest
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import Shapes
 from cortexsim.plan import Plan
+from cortexsim.plan import Plan
 from cortexsim.probe import Recorder
 from cortexsim.sources.arrays import Inputs
 from cortexsim.tables import Memory, seed_of
+
+
+def curve_rows(plan: Plan) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
+    """What the curves must know of every region: names, kinds, units of loss, what is scored, what it predicts."""
+    regions = [plan.regions[name] for name in plan.sequence]
+    predicts = [", ".join(e.signal for e in r.edges["target"]) or
+                ", ".join(part.source for part in r.shapes.predicts) for r in regions]
+    return ([r.name for r in regions], [r.kind.name for r in regions],
+            [r.kind.score_unit(r.hyper) for r in regions], [r.kind.scores for r in regions], predicts)
 
 
 def parameter(sim: Any, name: str) -> np.ndarray:
@@ -137,7 +147,7 @@ def replan(sim: Any, graph: Any) -> None:
             _carry_signals(old, memory, name, sim.tick)
     _carry_held(old, memory)
     sim.memory = memory
-    sim.curves = sim.curves.carry(*sim._curve_rows())
+    sim.curves = sim.curves.carry(*curve_rows(plan))
     sim.engine = Engine(plan, memory, sim.curves.acc, sim.threads)
     before = set(old.row)
     for name in sorted(set(plan.sequence) - before):

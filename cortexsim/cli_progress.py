@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -32,8 +33,9 @@ class Progress:
         self._pause, self._next = 1.0, 1.0
         self._bar: Any = None
         if not quiet and self.file.isatty():
+            # its width is asked for here: some terminals say 0 columns, where tqdm would show nothing
             self._bar = tqdm(total=total, unit=" ticks", unit_scale=True, file=self.file, leave=False,
-                             dynamic_ncols=True)
+                             ncols=min(110, shutil.get_terminal_size().columns))
 
     def update(self, ticks: int) -> None:
         """Count more ticks."""

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from numba import njit, prange
 
-from cortexsim import bookkeeping, native
+from cortexsim import views
 from cortexsim.bookkeeping import (
     COMPARE,
     CYCLES,
-    FEEDBACK,
     ON,
     PREDICT,
     PROBE,
@@ -25,105 +24,72 @@ from cortexsim.bookkeeping import (
     TIMED,
     UPDATE,
     VIEW,
-    W_FEEDBACK,
-    before_compare,
     begin,
     compiled,
     default_compare,
-    finish,
     gather,
-    hold,
-    record,
+    target_there,
 )
 from cortexsim.native import DRIVER_FLAGS, call, caster, cycles, flush_denormals, restore
+from cortexsim.scoring import finish, record
 
-STAMP = native.stamp(Path(native.__file__), Path(bookkeeping.__file__))
+STAMP = views.stamp(*(Path(__file__).with_name(f"{name}.py") for name in ("bookkeeping", "scoring", "native", "views")))
 tables_at = caster(TABLES.type)
 # one visit in so many is timed
 TIMED_EVERY = 32
 
 
 @compiled
-def _step(T, r, step, t):
-    """One step of one region, by calling its kernel at its address."""
-    regions = T.regions
-    pointer = T.words_address + 8 * regions[r, VIEW]
-    if step == 0:
-        if begin(T, r, t):
-            call(regions[r, PREDICT], pointer)
-    elif step == 1:
-        if T.status[r, ON] == 1 and before_compare(T, r, t):
-            if regions[r, COMPARE]:
-                call(regions[r, COMPARE], pointer)
-            else:
-                default_compare(T, r)
-    else:
-        if T.status[r, ON] == 1:
-            if regions[r, FEEDBACK + 1] > regions[r, FEEDBACK]:
-                gather(T, r, FEEDBACK, W_FEEDBACK, t)
-            call(regions[r, UPDATE], pointer)
-        elif T.status[r, ON] == 2:
-            hold(T, r)
-        if T.status[r, ON]:
+def _advance(T, r, step, t):
+    """One step (0 predict, 1 compare, 2 update) of a region at a tick, or all three (-1) where nobody waits between."""
+    regions, status = T.regions, T.status
+    if step > 0 or begin(T, r, t):
+        fused = False
+        if status[r, ON] == 1:
+            pointer = T.words_address + 8 * regions[r, VIEW]
+            gather(T, r, step, t)
+            compares = step == -1 or step == 1
+            there = not compares or target_there(T, r)
+            fused = step < 0 and there and regions[r, TICK] != 0
+            if step <= 0 and not fused:
+                call(regions[r, PREDICT], pointer)
+            if compares and there and not fused:
+                if regions[r, COMPARE]:
+                    call(regions[r, COMPARE], pointer)
+                else:
+                    default_compare(T, r)
+            if there and (step == -1 or step == 2):
+                call(regions[r, TICK if fused else UPDATE], pointer)
+        if status[r, ON] and (step == -1 or step == 2):
             finish(T, r, t)
-        if regions[r, PROBE_END] > regions[r, PROBE]:
-            record(T, r, t)
-
-
-@compiled
-def _visit(T, r, t):
-    """One tick of a region that nobody waits for inside it: fused where the kind can."""
-    regions = T.regions
-    if not regions[r, TICK]:
-        _step(T, r, 0, t)
-        _step(T, r, 1, t)
-        _step(T, r, 2, t)
-        return
-    if begin(T, r, t):
-        pointer = T.words_address + 8 * regions[r, VIEW]
-        if before_compare(T, r, t):
-            if regions[r, FEEDBACK + 1] > regions[r, FEEDBACK]:
-                gather(T, r, FEEDBACK, W_FEEDBACK, t)
-            call(regions[r, TICK], pointer)
-        else:
-            call(regions[r, PREDICT], pointer)
-            hold(T, r)
-        finish(T, r, t)
-    if regions[r, PROBE_END] > regions[r, PROBE]:
+    if regions[r, PROBE_END] > regions[r, PROBE] and (step == -1 or step == 2):
         record(T, r, t)
 
 
 @njit(cache=True, **DRIVER_FLAGS)
-def run_units(address, first, last, t, ticks, stamp=STAMP):
-    """Run the units [first, last) for a block of ticks, with denormals flushed."""
+def run_units(address, first, last, t, end, block, predict_only, stamp=STAMP):
+    """Run the units [first, last) over the ticks [t, end) in blocks, with denormals flushed.
+
+    With `predict_only` nothing but predictions and scratch is written.
+    """
     T = tables_at(address)
     former = flush_denormals()
     steps, unit_start, status = T.steps, T.unit_start, T.status
-    for u in range(first, last):
-        a, b = unit_start[u], unit_start[u + 1]
-        started = cycles() if (t // ticks) % TIMED_EVERY == 0 else 0
-        if steps[a, 1] < 0:
-            for k in range(ticks):
-                _visit(T, steps[a, 0], t + k)
-        else:
-            for k in range(ticks):
-                for s in range(a, b):
-                    _step(T, steps[s, 0], steps[s, 1], t + k)
-        if started:
-            status[steps[a, 0], CYCLES] += cycles() - started
-            status[steps[a, 0], TIMED] += ticks
-    restore(former)
-
-
-@njit(cache=True, **DRIVER_FLAGS)
-def run_serial(address, t, end, block, stamp=STAMP):
-    """All levels on one thread."""
-    T = tables_at(address)
-    last = T.unit_start.shape[0] - 1
     while t < end:
         ticks = min(block, end - t)
-        run_units(address, 0, last, t, ticks)
+        for u in range(first, last):
+            a, b = unit_start[u], unit_start[u + 1]
+            started = cycles() if (t // ticks) % TIMED_EVERY == 0 else 0
+            for k in range(ticks):
+                for s in range(a, b):
+                    step = steps[s, 1]
+                    if not predict_only or step <= 0:
+                        _advance(T, steps[s, 0], 0 if predict_only else step, t + k)
+            if started and not predict_only:
+                status[steps[a, 0], CYCLES] += cycles() - started
+                status[steps[a, 0], TIMED] += ticks
         t += ticks
+    restore(former)
 
 
 @njit(cache=True, parallel=True, **DRIVER_FLAGS)
@@ -133,19 +99,7 @@ def run_parallel(address, t, end, block, stamp=STAMP):
     parts, level_start = T.parts, T.level_start
     while t < end:
         ticks = min(block, end - t)
-        for level in range(level_start.shape[0] - 1):
+        for level in range(T.n_levels):
             for p in prange(level_start[level], level_start[level + 1]):
-                run_units(address, parts[p, 0], parts[p, 1], t, ticks)
+                run_units(address, parts[p, 0], parts[p, 1], t, t + ticks, ticks, False)
         t += ticks
-
-
-@njit(cache=True, **DRIVER_FLAGS)
-def run_predict(address, t, stamp=STAMP):
-    """Only the predict step of every region, in order: nothing but predictions and scratch is written."""
-    T = tables_at(address)
-    former = flush_denormals()
-    for u in range(T.unit_start.shape[0] - 1):
-        for s in range(T.unit_start[u], T.unit_start[u + 1]):
-            if T.steps[s, 1] <= 0:
-                _step(T, T.steps[s, 0], 0, t)
-    restore(former)

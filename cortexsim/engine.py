@@ -93,7 +93,8 @@ class Engine:
                    "bin_shift": self.bin_shift, "trial_length": self.plan.trial.length if self.plan.trial else 0,
                    "score_at": self.plan.trial.score_at if self.plan.trial else 0, "record_start": self.record_start,
                    "signals_address": memory.signals.ctypes.data, "gathered_address": memory.gathered.ctypes.data,
-                   "words_address": memory.words.ctypes.data, "active_address": memory.active.ctypes.data}
+                   "words_address": memory.words.ctypes.data, "active_address": memory.active.ctypes.data,
+                   "n_levels": len(self.plan.parts)}
         for name, value in scalars.items():
             words[place[name]] = int(value)
         own = {"curves": self.curves, "probes": self.probes, "records": self.records}
@@ -115,7 +116,7 @@ class Engine:
             finally:
                 numba.set_num_threads(former)
         else:
-            driver.run_serial(address, start, end, block)
+            driver.run_units(address, 0, len(self.plan.order.units), start, end, block, False)
 
     def run_predict(self, tick: int) -> None:
         """Run only the predict steps of a tick."""
@@ -129,7 +130,7 @@ class Engine:
         if self.why_fallback:
             fallback.run_predict(self, tick)
         else:
-            driver.run_predict(address, tick)
+            driver.run_units(address, 0, len(self.plan.order.units), tick, tick + 1, 1, True)
         for (place, cell), (gathered, present) in zip(held, values, strict=True):
             memory.gathered[place], memory.present[cell] = gathered, present
 

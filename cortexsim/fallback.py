@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from cortexsim import bookkeeping as d
-from cortexsim import native
+from cortexsim import native, scoring
 
 _COLUMN = {"predict": d.PREDICT, "compare": d.COMPARE, "update": d.UPDATE, "tick": d.TICK}
 
@@ -36,42 +36,28 @@ def _call(engine: Any, r: int, step: str) -> None:
         _compiled(kernel)(layout.namespace(memory.words[at : at + layout.n_words]))
 
 
-def _step(engine: Any, T: Any, r: int, step: int, t: int) -> None:
-    cells = T.regions[r]
-    if step == 0:
-        if d.begin(T, r, t):
-            _call(engine, r, "predict")
-    elif step == 1:
-        if T.status[r, d.ON] == 1 and d.before_compare(T, r, t):
-            if cells[d.COMPARE]:
-                _call(engine, r, "compare")
-            else:
-                d.default_compare(T, r)
-    else:
-        if T.status[r, d.ON] == 1:
-            d.gather(T, r, d.FEEDBACK, d.W_FEEDBACK, t)
-            _call(engine, r, "update")
-        elif T.status[r, d.ON] == 2:
-            d.hold(T, r)
-        if T.status[r, d.ON]:
-            d.finish(T, r, t)
-        d.record(T, r, t)
-
-
-def _visit(engine: Any, T: Any, r: int, t: int) -> None:
-    if not T.regions[r, d.TICK]:
-        for step in range(3):
-            _step(engine, T, r, step, t)
-        return
-    if d.begin(T, r, t):
-        if d.before_compare(T, r, t):
-            d.gather(T, r, d.FEEDBACK, d.W_FEEDBACK, t)
-            _call(engine, r, "tick")
-        else:
-            _call(engine, r, "predict")
-            d.hold(T, r)
-        d.finish(T, r, t)
-    d.record(T, r, t)
+def _advance(engine: Any, T: Any, r: int, step: int, t: int) -> None:
+    cells, status = T.regions[r], T.status[r]
+    last = step in (-1, 2)
+    if step > 0 or d.begin(T, r, t):
+        if status[d.ON] == 1:
+            d.gather(T, r, step, t)
+            compares = step in (-1, 1)
+            there = not compares or d.target_there(T, r)
+            fused = step < 0 and there and cells[d.TICK] != 0
+            if step <= 0 and not fused:
+                _call(engine, r, "predict")
+            if compares and there and not fused:
+                if cells[d.COMPARE]:
+                    _call(engine, r, "compare")
+                else:
+                    d.default_compare(T, r)
+            if there and last:
+                _call(engine, r, "tick" if fused else "update")
+        if status[d.ON] and last:
+            scoring.finish(T, r, t)
+    if last:
+        scoring.record(T, r, t)
 
 
 def run(engine: Any, start: int, end: int, block: int) -> None:
@@ -80,13 +66,9 @@ def run(engine: Any, start: int, end: int, block: int) -> None:
     for first in range(start, end, block):
         ticks = range(first, min(first + block, end))
         for u in range(len(T.unit_start) - 1):
-            steps = T.steps[T.unit_start[u] : T.unit_start[u + 1]]
             for t in ticks:
-                if steps[0, 1] < 0:
-                    _visit(engine, T, int(steps[0, 0]), t)
-                else:
-                    for r, step in steps:
-                        _step(engine, T, int(r), int(step), t)
+                for r, step in T.steps[T.unit_start[u] : T.unit_start[u + 1]]:
+                    _advance(engine, T, int(r), int(step), t)
 
 
 def run_predict(engine: Any, tick: int) -> None:
@@ -94,4 +76,4 @@ def run_predict(engine: Any, tick: int) -> None:
     T = engine.namespace()
     for r, step in T.steps:
         if step <= 0:
-            _step(engine, T, int(r), 0, tick)
+            _advance(engine, T, int(r), 0, tick)

@@ -63,7 +63,10 @@ def samples(sim: Any, inputs: dict[str, Any], where: str, needed: Iterable[str])
     if missing:
         raise InputError(where, f"needs a sample for source {missing[0]!r}", hint="None if it delivers nothing")
     wanted = {name: shapes[name] for name in inputs if inputs[name] is not None}
-    _, values, _ = Inputs([{name: inputs[name] for name in wanted}], wanted, where).read(1) if wanted else (0, {}, {})
+    values: dict[str, np.ndarray] = {}
+    if wanted:
+        start = sim.tick // sim._repeat()
+        _, values, _ = Inputs([{name: inputs[name] for name in wanted}], wanted, where, start).read(1)
     return {name: np.array(values[name][:1]) if name in wanted else None for name in inputs}
 
 

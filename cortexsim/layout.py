@@ -69,7 +69,9 @@ def bundle_delays(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
             continue
         delays = sorted(delay for delay, _ in members)
         made.remove_edges_from((source, target, key) for _, key in members[1:])
-        made.edges[source, target, members[0][1]]["delays"] = f"@{delays[0]}..{delays[-1]}"
+        gapless = delays == list(range(delays[0], delays[-1] + 1))
+        made.edges[source, target, members[0][1]]["delays"] = (
+            f"@{delays[0]}..{delays[-1]}" if gapless else f"{len(delays)} delays to @{delays[-1]}")
     return made
 
 

@@ -1,9 +1,7 @@
-"""Everything that touches numba's internals: views of memory, and calls of a kernel by its address.
+"""Native calls: kernels by their address, denormals, the cycle counter; and a self-test of it all.
 
-A *view* is how a kernel sees its region: one pointer to a row of 64-bit words, where ``view.W`` or ``view.rate``
-is read at a place that is fixed when the kernel is compiled. Arrays made this way are *borrowed*: they carry no
-reference count, so taking one costs a load. Kernels are called through a table of addresses, so the driver is compiled
-once for every graph, and an outside kind changes nothing.
+Kernels are called through a table of addresses, so the driver is compiled once for every graph, and an outside kind
+changes nothing. They see their region through a view (:mod:`cortexsim.views`).
 
 ``self_test`` tries all of it once per process; where it fails, or ``CORTEXSIM_NATIVE=0`` is set, or numba's JIT is off,
 :mod:`cortexsim.fallback` runs the same kernels through public numba: slower, with the same results.
@@ -11,14 +9,10 @@ once for every graph, and an outside kind changes nothing.
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
 import os
 import platform
 import re
-from collections import namedtuple
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -26,13 +20,11 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.datamodel import models
 from numba.core.errors import NumbaError
-from numba.core.imputils import lower_getattr_generic
-from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.extending import intrinsic, register_model
+from numba.extending import intrinsic
 
 from cortexsim.errors import KindError
+from cortexsim.views import Layout, ViewType
 
 # Reassociation lets LLVM vectorise sums; NaN and infinity stay legal, so that isfinite keeps its meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
@@ -40,101 +32,7 @@ KERNEL_FLAGS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_mode
 DRIVER_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
-def stamp(*files: Path) -> int:
-    """A number made of the text of files, to go with cached code that was made from more files than its own."""
-    return int.from_bytes(hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()[:6], "big")
-
-
-STAMP = stamp(Path(__file__))
 X86 = platform.machine().lower() in ("x86_64", "amd64")
-
-SCALARS = ("tick", "trial", "place", "span", "learn", "reset", "key", "due", "n_dense")
-ARRAYS = (("context", "float32", 1), ("target", "float32", 1), ("prior", "float32", 1), ("feedback", "float32", 1),
-          ("active", "int32", 1), ("prediction", "float32", 1), ("error", "float32", 1), ("state", "float32", 1),
-          ("reconstruction", "float32", 1), ("feedback_out", "float32", 1), ("active_out", "int32", 1),
-          ("score", "float64", 1), ("units", "int64", 1), ("context_edges", "int64", 2),
-          ("target_edges", "int64", 2), ("prior_edges", "int64", 2), ("feedback_edges", "int64", 2))
-
-
-class ViewType(types.Type):
-    """numba's type of a view.
-
-    Parameters
-    ----------
-    fields : tuple of (name, what, word)
-        `what` is ``"int"``, ``"float"`` (a float64 word, read as float32) or ``"dtype/ndim"`` of a C-ordered array,
-        whose address and shape start at `word`.
-    """
-
-    def __init__(self, fields: tuple[tuple[str, str, int], ...]) -> None:
-        self.fields = fields
-        self.places = {name: (what, word) for name, what, word in fields}
-        # the stamp makes cached kernels new when this file changes, which numba would not notice
-        parts = ", ".join(f"{name}:{what}@{word}" for name, what, word in fields)
-        super().__init__(name=f"View[{STAMP}]({parts})")
-
-
-@register_model(ViewType)
-class _ViewModel(models.PrimitiveModel):
-    def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, ir.IntType(8).as_pointer())
-
-
-def _numba_type(what: str):
-    if what == "int":
-        return types.int64
-    if what == "float":
-        return types.float32
-    dtype, ndim = what.split("/")
-    return types.Array(getattr(types, dtype), int(ndim), "C")
-
-
-@infer_getattr
-class _ViewAttributes(AttributeTemplate):
-    key = ViewType
-
-    def generic_resolve(self, typ, attr):
-        if attr in typ.places:
-            return _numba_type(typ.places[attr][0])
-        return None
-
-
-@lower_getattr_generic(ViewType)
-def _view_getattr(context, builder, typ, value, attr):
-    what, word = typ.places[attr]
-    words = builder.bitcast(value, ir.IntType(64).as_pointer())
-
-    def load(index):
-        return builder.load(cgutils.gep_inbounds(builder, words, index))
-
-    if what == "int":
-        return load(word)
-    if what == "float":
-        return builder.fptrunc(builder.bitcast(load(word), ir.DoubleType()), ir.FloatType())
-    return _borrowed_array(context, builder, _numba_type(what), load, word)
-
-
-def _borrowed_array(context, builder, array_type, load, word):
-    element = context.get_data_type(array_type.dtype)
-    item = ir.IntType(64)(context.get_abi_sizeof(element))
-    shape = [load(word + 1 + axis) for axis in range(array_type.ndim)]
-    strides: list[Any] = []
-    step, count = item, ir.IntType(64)(1)
-    for length in reversed(shape):
-        strides.insert(0, step)
-        step = builder.mul(step, length)
-        count = builder.mul(count, length)
-    array = context.make_array(array_type)(context, builder)
-    array.data = builder.inttoptr(load(word), element.as_pointer())
-    array.shape = cgutils.pack_array(builder, shape)
-    array.strides = cgutils.pack_array(builder, strides)
-    array.itemsize = item
-    array.nitems = count
-    # no meminfo, no parent: the arena outlives every kernel call, so nothing needs counting
-    array.meminfo = cgutils.get_null_value(array.meminfo.type)
-    array.parent = cgutils.get_null_value(array.parent.type)
-    return array._getvalue()
-
 
 def caster(view_type: ViewType) -> Any:
     """Make an intrinsic that turns an address (int64) into a view of `view_type` inside compiled code."""
@@ -219,83 +117,6 @@ def cycles(typingctx):
         return builder.call(counter, [])
 
     return types.int64(), codegen
-
-
-class Layout:
-    """Where the fields of a view lie in its row of words.
-
-    Parameters
-    ----------
-    scalars : iterable of (name, "int" | "float")
-    arrays : iterable of (name, dtype, ndim)
-    """
-
-    def __init__(self, scalars: Any, arrays: Any) -> None:
-        fields, word = [], 0
-        for name, what in scalars:
-            fields.append((name, what, word))
-            word += 1
-        for name, dtype, ndim in arrays:
-            fields.append((name, f"{dtype}/{ndim}", word))
-            word += 1 + ndim
-        self.fields = tuple(fields)
-        self.word = {name: word for name, _, word in fields}
-        self.n_words = word
-
-    @property
-    def type(self) -> ViewType:
-        """numba's type of such a view."""
-        return ViewType(self.fields)
-
-    def put(self, words: np.ndarray, name: str, array: np.ndarray) -> None:
-        """Write address and shape of `array` into a row of words."""
-        start = self.word[name]
-        words[start] = array.ctypes.data
-        words[start + 1 : start + 1 + array.ndim] = array.shape
-
-    def namespace(self, words: np.ndarray) -> Any:
-        """The view as a named tuple of numpy arrays on the same memory, for public numba and plain Python."""
-        values: list[Any] = []
-        for _, what, word in self.fields:
-            if what == "int":
-                values.append(int(words[word]))
-            elif what == "float":
-                values.append(np.float32(words[word : word + 1].view(np.float64)[0]))
-            else:
-                dtype, ndim = what.split("/")
-                shape = tuple(int(n) for n in words[word + 1 : word + 1 + int(ndim)])
-                values.append(_array_at(int(words[word]), np.dtype(dtype), shape))
-        return _tuple_class(tuple(name for name, _, _ in self.fields))(*values)
-
-
-def region_layout(hypers: Any, arrays: Any) -> Layout:
-    """The layout of a region's view: clock, roles and ports first, at the same words for every kind."""
-    scalars = [(name, "int") for name in SCALARS]
-    return _chained(Layout(scalars, ARRAYS), hypers, arrays)
-
-
-def _chained(head: Layout, hypers, arrays) -> Layout:
-    tail = Layout(hypers, arrays)
-    head.fields += tuple((name, what, word + head.n_words) for name, what, word in tail.fields)
-    head.word = {name: word for name, _, word in head.fields}
-    head.n_words += tail.n_words
-    return head
-
-
-HEADER = Layout([(name, "int") for name in SCALARS], ARRAYS)
-
-
-@cache
-def _tuple_class(names: tuple[str, ...]) -> type:
-    return namedtuple("View", names)
-
-
-def _array_at(address: int, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    size = int(np.prod(shape)) * dtype.itemsize
-    if size == 0:
-        return np.zeros(shape, dtype)
-    memory: Any = (ctypes.c_char * size).from_address(address)
-    return np.frombuffer(memory, dtype).reshape(shape)
 
 
 _compiled: dict[tuple[Any, tuple], tuple[int, Any]] = {}

@@ -73,7 +73,7 @@ class Simulation:
         self.graph = graph.copy()
         self.plan = self._make_plan()
         self.memory = Memory(self.plan, self.seed)
-        self.curves = Curves(*self._curve_rows(), bins=bins)
+        self.curves = Curves(*carry.curve_rows(self.plan), bins=bins)
         self.engine = Engine(self.plan, self.memory, self.curves.acc, self.threads)
         self.recorder = Recorder()
         self.tick = 0
@@ -83,13 +83,6 @@ class Simulation:
     def _make_plan(self) -> Plan:
         extra = {} if self._longest_block is None else {"longest_block": self._longest_block}
         return make_plan(self.graph, self.threads, **extra)
-
-    def _curve_rows(self) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
-        regions = [self.plan.regions[name] for name in self.plan.sequence]
-        predicts = [", ".join(e.signal for e in r.edges["target"]) or
-                    ", ".join(part.source for part in r.shapes.predicts) for r in regions]
-        return ([r.name for r in regions], [r.kind.name for r in regions],
-                [r.kind.score_unit(r.hyper) for r in regions], [r.kind.scores for r in regions], predicts)
 
     def __repr__(self) -> str:
         return (f"Simulation({self.graph.graph.get('name') or 'graph'!r}: {len(self.plan.regions)} regions, "

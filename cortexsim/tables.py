@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cortexsim import bookkeeping as d
-from cortexsim import native
+from cortexsim import views
 from cortexsim.errors import GraphError, KindError
 from cortexsim.fields import as_sheet
 from cortexsim.kind import PORTS, Kind
@@ -30,11 +30,11 @@ def check_names(kind: Kind, arrays: dict[str, Any]) -> None:
     """Raise a KindError where a view could not tell two things apart: both would be read under one name."""
     fields = kind.hyper_fields()
     for name in fields:
-        if name in native.HEADER.word:
+        if name in views.HEADER.word:
             raise KindError(f"kind {kind.name!r}", f"Hyper.{name} has a name that every view uses", hint="rename it")
     for name in arrays:
-        if name in native.HEADER.word or name in fields:
-            owner = "every view" if name in native.HEADER.word else "its Hyper"
+        if name in views.HEADER.word or name in fields:
+            owner = "every view" if name in views.HEADER.word else "its Hyper"
             raise KindError(f"kind {kind.name!r}", f"array {name!r} has a name that {owner} uses", hint="rename it")
 
 
@@ -84,7 +84,7 @@ class Memory:
         self.seed = seed
         self.row = {name: r for r, name in enumerate(plan.sequence)}
         self.edge_row: dict[str, int] = {}
-        self.layouts: dict[str, native.Layout] = {}
+        self.layouts: dict[str, views.Layout] = {}
         self.arrays: dict[str, dict[str, np.ndarray]] = {}
         self.rings: dict[str, tuple[int, int, int]] = {}
         self.count_rings: dict[str, tuple[int, int]] = {}
@@ -116,7 +116,7 @@ class Memory:
                 self.arrays[name][key] = view
             kind = self.plan.regions[name].kind
             hypers = [(key, "int" if f.integer else "float") for key, f in kind.hyper_fields().items()]
-            self.layouts[name] = native.region_layout(
+            self.layouts[name] = views.region_layout(
                 hypers, [(key, a.dtype.name, a.ndim) for key, a in self.arrays[name].items()])
 
     # ------------------------------------------------------------------ signals
@@ -231,6 +231,7 @@ class Memory:
         if edge.role in VIEWED:
             region = self.plan.regions[edge.target]
             cells[d.E_TO] = self.gathered_at[edge.target, edge.role] + edge.offset
+            cells[d.E_WORD] = self.view_at[edge.target] + self.layouts[edge.target].word[edge.role]
             alone = len(region.edges[edge.role]) == 1 and edge.indices is None and not cells[d.E_SPAN]
             cells[d.E_DIRECT] = alone and not (edge.role == "context" and _wants_list(region))
             if cells[d.E_SPAN] and edge.role == "context" and _wants_list(region):
@@ -324,7 +325,7 @@ class Memory:
         steps, unit_start = [], [0]
         number = {"predict": 0, "compare": 1, "update": 2}
         for unit in self.plan.order.units:
-            if len(unit) == 1:
+            if unit[0] in self.plan.order.fused:
                 steps.append((self.row[unit[0]], -1))
             else:
                 nodes = sorted((self.plan.order.waves[name, step], name, step) for name in unit for step in number)

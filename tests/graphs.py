@@ -280,8 +280,11 @@ def _draw_extras(draw: Any, sketch: Sketch, modulators: bool, lesions: bool) -> 
         rates = [key for key, known in kind.hyper_fields().items() if "rate" in key and not known.integer]
         if modulators and rates and "modulator" in kind.roles and draw(st.integers(0, 3)) == 0:
             signal = draw(st.sampled_from(sorted(s for s in sketch.shapes if not s.endswith(".feedback"))))
+            given = next(options for _, names, options in sketch.calls if names[0] == name)
+            # a step that is not normalised is small, or it diverges
+            modes = ["scale", "set"] if given.get("normalise", True) else ["scale"]
             sketch.calls.append(("connect", (f"{signal}[0]", name, "modulator"), {
-                "delay": draw(st.integers(1, 3)), "hyper": rates[0], "mode": draw(st.sampled_from(["scale", "set"]))}))
+                "delay": draw(st.integers(1, 3)), "hyper": rates[0], "mode": draw(st.sampled_from(modes))}))
     if lesions and draw(st.integers(0, 2)) == 0:
         names = sorted(sketch.build().edge_names())
         sketch.calls.append(("lesion", (draw(st.sampled_from(names)),), {}))

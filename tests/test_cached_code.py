@@ -59,11 +59,11 @@ def edit(folder: Path, name: str) -> None:
 
 # what these files give becomes part of the machine code of their callers, but numba looks at the caller's file alone:
 # without a trace of them in what the cache is asked for, an upgrade would go on running the old code
-def test_a_warm_start_loads_all_code_and_an_edit_of_bookkeeping_or_native_none(warmed):
+def test_a_warm_start_loads_all_code_and_an_edit_of_what_they_hold_none(warmed):
     warm = run_in(warmed)
     assert warm["misses"] == []
     assert warm["hits"] != []
-    edit(warmed, "bookkeeping.py")
+    edit(warmed, "scoring.py")
     assert [name for name in run_in(warmed)["hits"] if name.startswith("run_")] == []
-    edit(warmed, "native.py")
+    edit(warmed, "views.py")
     assert run_in(warmed)["hits"] == []

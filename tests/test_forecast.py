@@ -79,7 +79,7 @@ def test_no_source_takes_the_name_of_a_column():
     ({"horizon": 0}, "stream 'changes': horizon must be a whole number of at least 1 (got 0)"),
     ({"horizon": 9}, "needs more rows than the horizon, 9 (got 5)"),
     ({"rows": 2, "horizon": 2}, "needs more rows than the horizon, 2 (got 2)"),
-    ({"blanks": "keep"}, "stream 'changes': blanks must be 'error' or 'skip' (got 'keep'); a change needs both its values"),
+    ({"blanks": "keep"}, "blanks must be 'error' or 'skip' (got 'keep'); a change needs both its values"),
     ({"columns": "z"}, "has no column 'z'; known: x"),
 ])
 def test_what_the_stream_refuses(tmp_path, options, message):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cortexsim.layout import find_levels, lay_out
+from cortexsim.layout import bundle_delays, find_levels, lay_out
 
 HEIGHT, GAP, PITCH = 0.4, 0.2, 1.0
 
@@ -148,3 +148,18 @@ def test_a_graph_too_dense_to_follow_is_drawn_with_direct_edges():
     drawing = place(chart(*edges, sources="x"), row_limit=26)[1]
     lengths = {len(line) for (low, high, _), line in drawing.lines.items() if low != high}
     assert len(lengths) == 1, "one piece each, without bends"
+
+
+def test_edges_that_differ_only_in_their_delay_are_drawn_as_one():
+    graph = nx.MultiDiGraph()
+    for delay in (3, 1, 2, 4):
+        graph.add_edge("x", "V1", key=f"past-{delay}", role="context", delay=delay)
+    graph.add_edge("x", "V1", key="target", role="target", delay=0)
+    for delay in (1, 2, 3):
+        graph.add_edge("y", "V1", key=f"few-{delay}", role="context", delay=delay)
+    bundled = bundle_delays(graph)
+    assert graph.number_of_edges() == 8 and bundled.number_of_edges() == 5
+    assert [data["delays"] for *_, data in bundled.edges(data=True) if "delays" in data] == ["@1..4"]
+    assert "delays" not in graph.edges["x", "V1", "past-3"], "a copy"
+    graph.add_edge("y", "V1", key="far", role="context", delay=9)
+    assert bundle_delays(graph).edges["y", "V1", "few-1"]["delays"] == "4 delays to @9"

@@ -1,0 +1,1 @@
+"""What cortexsim reaches, and how fast: ``python -m benchmarks`` lists the commands, one module each."""

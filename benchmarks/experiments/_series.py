@@ -1,0 +1,41 @@
+"""One-step forecasts of a column of a CSV file from the folder of outside data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cortexsim as cs
+from benchmarks.measures import LeftOut, Result
+from cortexsim.forecasting import Forecaster, default_lags, forecast_graph
+from cortexsim.sources.changes import Stream
+
+
+def data_file(*parts: str) -> Path:
+    """A file of the folder of outside data; raises `LeftOut` where that folder is not set."""
+    folder = os.environ.get("CORTEXSIM_DATA")
+    if not folder:
+        raise LeftOut("it needs outside data: set CORTEXSIM_DATA to its folder")
+    return Path(folder, *parts)
+
+
+def forecast(file: str, column: str) -> Result:
+    """Forecast the next value of a column by one ``delta`` region, as ``cortexsim run forecast`` does.
+
+    Parameters
+    ----------
+    file : str
+        In the folder ``series``; rows with a blank are skipped.
+    column : str
+
+    Returns
+    -------
+    Result
+        The NRMSE over the second half, with those of the last value and of recursive least squares on the same lags.
+    """
+    stream = Stream(data_file("series", file), column, blanks="skip")
+    graph = forecast_graph(list(stream.columns), default_lags(stream.length))
+    forecaster = Forecaster(cs.Simulation(graph, seed=0), stream)
+    forecaster.run(stream.length)
+    (scores,) = forecaster.result().scores()
+    return Result(scores["nrmse"], {"last value": scores["nrmse_last"], "online RLS": scores["nrmse_rls"]})

@@ -1,0 +1,149 @@
+"""Tables of what was measured, as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def table(title: str, head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
+    """A table of columns: the first to the left, all others to the right."""
+    widths = [max(len(line[k]) for line in (head, *lines)) for k in range(len(head))]
+    text = [title, ""]
+    for line in (head, tuple("-" * w for w in widths), *lines):
+        cells = [cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths, strict=True))]
+        text.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(text) + "\n"
+
+
+def giga(found: dict[str, float]) -> str:
+    """A rate in G a second, with its quartiles."""
+    return f"{found['median'] / 1e9:.2f} ({found['low'] / 1e9:.2f}-{found['high'] / 1e9:.2f})"
+
+
+def percent(found: dict[str, float] | None) -> str:
+    """A share, with its quartiles."""
+    return "" if not found else f"{found['median']:.0%} ({found['low']:.0%}-{found['high']:.0%})"
+
+
+def times(found: dict[str, float]) -> str:
+    """A ratio, with its quartiles."""
+    return f"{found['median']:.2f}x ({found['low']:.2f}-{found['high']:.2f})"
+
+
+def count(value: float) -> str:
+    """A rate of whole things, to three figures."""
+    if value >= 100:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.3g}"
+
+
+def size(number: float) -> str:
+    """Bytes in a unit that fits."""
+    for unit, scale in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if number >= 1 << scale:
+            return f"{number / (1 << scale):.3g} {unit}"
+    return f"{number:.0f} B"
+
+
+def dims(case: Row) -> str:
+    """Regions and sizes of a case."""
+    return f"{case['regions']} x {case['units']}x{case['context']}"
+
+
+def limit_table(rows: list[Row]) -> str:
+    """The limits."""
+    lines = [(row["case"]["level"], size(row["bytes"]), str(row["case"]["threads"]), giga(row["rate"]),
+              f"{8 * row['rate']['median'] / 1e9:.0f}", row["loop"]) for row in rows]
+    return table("The machine's limit: float32 weights read, changed and written back, G a second",
+                 ("level", "weights", "threads", "limit", "GB/s", "loop"), lines)
+
+
+def kernel_table(rows: list[Row]) -> str:
+    """Kernels beside the limit."""
+    lines = [(row["case"]["kind"], dims(row["case"]), row["level"], giga(row["rate"]), giga(row["limit"]),
+              percent(row["share"])) for row in rows]
+    text = table("Kernels alone, one thread: G weight updates a second, and share of the limit at that size",
+                 ("kind", "size", "level", "kernel", "limit", "share"), lines)
+    high = [row for row in rows if row["share"]["low"] > 1.05]
+    if high:
+        text += "  above 105 %: the limit was measured too low for " + ", ".join(
+            f"{row['case']['kind']} {dims(row['case'])}" for row in high) + "\n"
+    return text
+
+
+def graph_table(rows: list[Row]) -> str:
+    """Whole graphs."""
+    lines = []
+    for row in rows:
+        case = row["case"]
+        lines.append((dims(case), str(case["block"]), str(case["threads"]), count(row["ticks"]["median"]),
+                      giga(row["rate"]), percent(row["kernel"]), times(row["block_gain"]) if case["block"] > 1 else "",
+                      percent(row["efficiency"]), size(row["bytes"])))
+    return table("Whole graphs of delta regions: D ticks a visit",
+                 ("size", "D", "threads", "ticks/s", "G updates/s", "of the kernels alone", "against D = 1",
+                  "efficiency", "memory"), lines)
+
+
+def around_table(rows: list[Row]) -> str:
+    """Time around the kernels."""
+    lines = []
+    for row in rows:
+        found = row["nanoseconds"]
+        lines.append((f"{row['case']['regions']} x {row['case']['units']}", str(row["case"]["block"]),
+                      f"{found['median']:.0f} ({found['low']:.0f}-{found['high']:.0f})"))
+    return table("Around the kernels: ns per region and tick with a kernel that does nothing",
+                 ("regions x context", "D", "ns"), lines)
+
+
+def sparse_table(rows: list[Row]) -> str:
+    """Sparse contexts."""
+    lines = [(dims(row["case"]), f"{row['case']['active']} %", count(row["ticks"]["median"]),
+              count(row["dense"]["median"]), times(row["gain"]), times(row["kernel_gain"])) for row in rows]
+    return table("Sparse contexts against dense ones, whole pipeline and kernels alone, one thread",
+                 ("size", "active", "ticks/s", "dense", "gain", "kernels"), lines)
+
+
+def glimpses_table(rows: list[Row]) -> str:
+    """The main job."""
+    lines = [(row["case"]["graph"], count(row["ticks"]["median"]), f"{row['microseconds']['whole']['median']:.2f}",
+              f"{row['microseconds']['around']['median']:.2f}", f"{row['microseconds']['stream']['median']:.2f}",
+              percent(row["outside"])) for row in rows]
+    return table("Ready-made graphs, one thread: us a tick, whole, without kernels, and of the stream alone",
+                 ("graph", "ticks/s", "whole", "no kernels", "stream", "outside kernels"), lines)
+
+
+TABLES = {"limit": limit_table, "kernels": kernel_table, "graphs": graph_table, "around": around_table,
+          "sparse": sparse_table, "glimpses": glimpses_table}
+
+
+def head(result: Row) -> str:
+    """What was measured on, in two lines."""
+    machine = result["machine"]
+    caches = ", ".join(f"{level} {size(number)}" for level, number in machine["caches"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    text = (f"{machine['processor']}, {machine['cores']} cores, {caches}, {size(machine['memory'])}; "
+            f"{machine['system']}, Python {machine['python']}\n{versions}\n")
+    free = free_cores(result["rows"])
+    if free is not None and free < 0.9:
+        text += (f"Other programs were busy: two threads did {2 * free:.1f} times the work of one in the nearest cache. "
+                 "Figures of two threads are lower bounds.\n")
+    return text
+
+
+def free_cores(rows: list[Row]) -> float | None:
+    """What two threads did in the nearest cache, of twice the work of one: 1 on a machine that does nothing else."""
+    rates = {row["case"]["threads"]: row["rate"] for row in rows
+             if row["section"] == "limit" and row["case"]["level"] == "L1"}
+    return rates[2]["median"] / (2 * rates[1]["median"]) if 1 in rates and 2 in rates else None
+
+
+def tables(result: Row) -> str:
+    """All tables of a result."""
+    text = [head(result)]
+    for section, make in TABLES.items():
+        rows = [row for row in result["rows"] if row["section"] == section]
+        if rows:
+            text.append(make(rows))
+    return "\n".join(text)
