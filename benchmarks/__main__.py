@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME] [options]``: what cortexsim reaches (``science``), and how fast (``speed``, the default)."""
+"""``python -m benchmarks [NAME] [options]``: what cortexsim reaches, what each region adds, and how fast it all is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = {"science": "benchmarks.science", "speed": "benchmarks.speed.__main__"}
+COMMANDS = {"science": "benchmarks.science", "lesions": "benchmarks.lesions", "speed": "benchmarks.speed.__main__"}
 
 
 def main(arguments: Sequence[str]) -> int:

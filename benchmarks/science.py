@@ -101,7 +101,7 @@ def number(value: float | None) -> str:
 
 def table_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The results as cells, in the order of `HEADINGS`."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, experiment in results["experiments"].items():
         for measure, entry in experiment["measures"].items():
             spread = f"sd {number(entry['sd'])}, " if entry["sd"] is not None else ""
@@ -175,7 +175,7 @@ def _write_markdown(path: str, table: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run experiments, print their table; returns 1 where a goal is missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks science", description="Published results, side by side.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks science", description="Results, side by side.")
     parser.add_argument("--only", action="append", metavar="NAME", help="an experiment; may be given several times: "
                         + ", ".join(list_experiments()))
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1, instead of what each asks for")

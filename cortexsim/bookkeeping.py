@@ -15,20 +15,19 @@ from numba import njit
 from cortexsim.native import DRIVER_FLAGS
 from cortexsim.views import HEADER, Layout
 
-# columns of `regions`
-(VIEW, PERIOD, OFFSET, HOLD, COUNT_AT, COUNT_MASK, PREDICT, COMPARE, UPDATE, TICK, FROZEN, BITS, BASELINE, N_TARGET,
- TARGET_AT, SPARSE, ACTIVE_AT, CONTEXT_AT, N_CONTEXT, SCORE_AT, PROBE, PROBE_END, EARLY) = range(23)
+# columns of `regions` (LIST_*: the ring of lists of active units, -1 where there is none, and whether its port is held
+# without a target; SCORED_AT: where the target lies that a trial is scored by, -1 where it is the target as usual)
+(VIEW, PERIOD, OFFSET, HOLD, COUNT_AT, COUNT_MASK, FROZEN, BITS, BASELINE, N_TARGET, TARGET_AT, SPARSE, ACTIVE_AT,
+ CONTEXT_AT, SCORE_AT, PROBE, PROBE_END, EARLY, LIST_AT, LIST_MASK, LIST_SIZE, LIST_HELD, SCORED_AT) = range(23)
 # then a pair (first, last) of edges for each role, and a triple (place, size, mask) for each port
 # (numpy numbers, where a constant is handed to a function: numba compiles that anew for every plain one)
 CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = np.arange(23, 35, 2)
 PORT = 35
 PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = np.arange(5)
 SILENT = np.int64(-1)
-# the ring of lists of active units (-1: none), and where the target lies that a trial is scored by (-1: as usual)
-LIST_AT, LIST_MASK, LIST_SIZE, SCORED_AT = 50, 51, 52, 53
-# whether the list belongs to a port that is held while there is no target
-LIST_HELD = 54
-N_REGION = 55
+N_REGION = 50
+# columns of `kernels`: addresses, 0 where there is none
+PREDICT, COMPARE, UPDATE, TICK = range(4)
 # columns of `edges`
 (E_COUNT, E_COUNT_MASK, E_SIGNAL, E_SIZE, E_MASK, E_DELAY, E_START, E_LENGTH, E_INDEX, E_TO, E_CUT, E_SPAN, E_SILENT,
  E_PRESENT, E_DIRECT, E_LIST, E_WORD, E_SET) = range(18)
@@ -43,8 +42,8 @@ TICKS, LOSS, LOSS_LAST, LOSS_MEAN, STEP_SIZE, DEAD, SATURATED, LEARNED = range(8
 
 TABLE_SCALARS = ("learn", "scoring", "bin_start", "bin_shift", "trial_length", "score_at", "record_start",
                  "signals_address", "gathered_address", "words_address", "active_address", "n_levels")
-TABLE_ARRAYS = (("regions", "int64", 2), ("edges", "int64", 2), ("limits", "float64", 2), ("words", "int64", 1),
-                ("reals", "float64", 1), ("defaults", "float64", 1), ("signals", "float32", 1),
+TABLE_ARRAYS = (("regions", "int32", 2), ("edges", "int32", 2), ("kernels", "int64", 2), ("limits", "float64", 2),
+                ("words", "int64", 1), ("reals", "float64", 1), ("defaults", "float64", 1), ("signals", "float32", 1),
                 ("gathered", "float32", 1), ("indices", "int32", 1), ("counts", "int64", 1), ("active", "int32", 1),
                 ("status", "int64", 2), ("baselines", "float32", 1), ("curves", "float64", 3), ("probes", "int64", 2),
                 ("records", "float32", 1), ("spans", "int64", 1), ("present", "int64", 1), ("steps", "int64", 2),

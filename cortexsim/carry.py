@@ -14,7 +14,6 @@ from cortexsim.errors import InputError, nearest
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import Shapes
 from cortexsim.plan import Plan
-from cortexsim.plan import Plan
 from cortexsim.probe import Recorder
 from cortexsim.sources.arrays import Inputs
 from cortexsim.tables import Memory, seed_of

@@ -42,7 +42,7 @@ TIMED_EVERY = 32
 @compiled
 def _advance(T, r, step, t):
     """One step (0 predict, 1 compare, 2 update) of a region at a tick, or all three (-1) where nobody waits between."""
-    regions, status = T.regions, T.status
+    regions, kernels, status = T.regions, T.kernels, T.status
     if step > 0 or begin(T, r, t):
         fused = False
         if status[r, ON] == 1:
@@ -50,16 +50,16 @@ def _advance(T, r, step, t):
             gather(T, r, step, t)
             compares = step == -1 or step == 1
             there = not compares or target_there(T, r)
-            fused = step < 0 and there and regions[r, TICK] != 0
+            fused = step < 0 and there and kernels[r, TICK] != 0
             if step <= 0 and not fused:
-                call(regions[r, PREDICT], pointer)
+                call(kernels[r, PREDICT], pointer)
             if compares and there and not fused:
-                if regions[r, COMPARE]:
-                    call(regions[r, COMPARE], pointer)
+                if kernels[r, COMPARE]:
+                    call(kernels[r, COMPARE], pointer)
                 else:
                     default_compare(T, r)
             if there and (step == -1 or step == 2):
-                call(regions[r, TICK if fused else UPDATE], pointer)
+                call(kernels[r, TICK if fused else UPDATE], pointer)
         if status[r, ON] and (step == -1 or step == 2):
             finish(T, r, t)
     if regions[r, PROBE_END] > regions[r, PROBE] and (step == -1 or step == 2):

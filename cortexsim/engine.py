@@ -74,11 +74,13 @@ class Engine:
         self.why_fallback = native.self_test()
         for name, row in self.memory.row.items():
             kind = self.plan.regions[name].kind
-            cells = self.memory.regions[row]
+            cells = self.memory.kernels[row]
             fused = name in self.plan.order.fused and kind.kernel("tick") is not None
             for step, column in zip((*STEPS, "tick"), (d.PREDICT, d.COMPARE, d.UPDATE, d.TICK), strict=True):
                 kernel = kind.kernel(step)
-                if kernel is None or (step == "tick" and not fused):
+                # a fused region still predicts alone: before its outcome is known, and where that is absent
+                unused = step in ("compare", "update") if fused else step == "tick"
+                if kernel is None or unused:
                     cells[column] = 0
                 elif self.why_fallback:
                     cells[column] = 1
@@ -136,7 +138,9 @@ class Engine:
 
     def namespace(self) -> Any:
         """The driver's tables for public numba, as the fallback needs them."""
-        return d.TABLES.namespace(self._words)
+        tables = d.TABLES.namespace(self._words)
+        # addresses do not fit into int32, to which plain Python would keep
+        return tables._replace(regions=tables.regions.astype(np.int64), edges=tables.edges.astype(np.int64))
 
     # ------------------------------------------------------------------ signals
 

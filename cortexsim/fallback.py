@@ -16,8 +16,6 @@ import numpy as np
 from cortexsim import bookkeeping as d
 from cortexsim import native, scoring
 
-_COLUMN = {"predict": d.PREDICT, "compare": d.COMPARE, "update": d.UPDATE, "tick": d.TICK}
-
 
 @cache
 def _compiled(kernel: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -37,18 +35,18 @@ def _call(engine: Any, r: int, step: str) -> None:
 
 
 def _advance(engine: Any, T: Any, r: int, step: int, t: int) -> None:
-    cells, status = T.regions[r], T.status[r]
+    kernels, status = T.kernels[r], T.status[r]
     last = step in (-1, 2)
     if step > 0 or d.begin(T, r, t):
         if status[d.ON] == 1:
             d.gather(T, r, step, t)
             compares = step in (-1, 1)
             there = not compares or d.target_there(T, r)
-            fused = step < 0 and there and cells[d.TICK] != 0
+            fused = step < 0 and there and kernels[d.TICK] != 0
             if step <= 0 and not fused:
                 _call(engine, r, "predict")
             if compares and there and not fused:
-                if cells[d.COMPARE]:
+                if kernels[d.COMPARE]:
                     _call(engine, r, "compare")
                 else:
                     d.default_compare(T, r)

@@ -70,6 +70,19 @@ def samples(sim: Any, inputs: dict[str, Any], where: str, needed: Iterable[str])
     return {name: np.array(values[name][:1]) if name in wanted else None for name in inputs}
 
 
+def known_samples(sim: Any, known: dict[str, Any]) -> dict[str, Any]:
+    """One checked sample for each source that is known before the outcome, as far as they are given."""
+    given = samples(sim, known, "predict", needed=())
+    for name, row in given.items():
+        if sim.plan.sources[name].known != "before":
+            raise InputError(f"source {name!r}", "is not known before the outcome", hint="leave it out of predict")
+        if row is not None and not np.isfinite(row).all():
+            if sim.on_bad == "stop":
+                raise InputError(f"source {name!r}, port 'value'", f"is not finite at tick {sim.tick}")
+            given[name] = None
+    return given
+
+
 def check_diverged(sim: Any) -> None:
     """Stop with an error that names the first region whose loss left the finite range."""
     bad = np.flatnonzero(sim.memory.status[:, d.BAD] >= 0)

@@ -55,10 +55,10 @@ from cortexsim.bookkeeping import (
     slot_of,
     target_place,
 )
-from cortexsim.native import DRIVER_FLAGS
+from cortexsim.native import KERNEL_FLAGS
 
-# not cached: the loop that holds them is
-compiled = njit(**DRIVER_FLAGS)
+# not cached: the loop that holds them is; with the flags of a kernel, or the sums of squares would not be vectorised
+compiled = njit(**KERNEL_FLAGS)
 
 
 

@@ -218,16 +218,9 @@ class Simulation:
         if ahead != 1:
             return carry.predict_ahead(self, known or {}, ahead)
         repeat = self._repeat()
-        given = intake.samples(self, known or {}, "predict", needed=())
-        for name, source in self.plan.sources.items():
-            if name in given and source.known != "before":
-                raise InputError(f"source {name!r}", "is not known before the outcome", hint="leave it out of predict")
-            row = given.get(name)
-            if row is not None and not np.isfinite(row).all():
-                if self.on_bad == "stop":
-                    raise InputError(f"source {name!r}, port 'value'", f"is not finite at tick {self.tick}")
-                row = None
-            self.engine.stage(name, self.tick, row, None, repeat, repeat)
+        given = intake.known_samples(self, known or {})
+        for name in self.plan.sources:
+            self.engine.stage(name, self.tick, given.get(name), None, repeat, repeat)
         self.engine.run_predict(self.tick)
         return self._predictions()
 

@@ -193,8 +193,10 @@ class Memory:
         self.status = np.zeros((n, d.N_STATUS), np.int64)
         self.status[:, d.RESET] = 1
         self.status[:, d.BAD] = -1
-        self.regions = np.zeros((n, d.N_REGION), np.int64)
-        self.edges = np.zeros((max(1, len(self.plan.edges)), d.N_EDGE), np.int64)
+        # int32: the tables of a large graph compete with its weights for the caches
+        self.regions = np.zeros((n, d.N_REGION), np.int32)
+        self.edges = np.zeros((max(1, len(self.plan.edges)), d.N_EDGE), np.int32)
+        self.kernels = np.zeros((n, 4), np.int64)
         self.limits = np.zeros((len(self.edges), 2), np.float64)
         row = 0
         for name in self.row:
@@ -263,7 +265,7 @@ class Memory:
         cells[d.BITS] = kind.score_unit(region.hyper) == "bits"
         cells[d.BASELINE], cells[d.N_TARGET] = self.baseline_at[name], region.shapes.n_target
         cells[d.TARGET_AT] = self.gathered_at[name, "target"]
-        cells[d.CONTEXT_AT], cells[d.N_CONTEXT] = self.gathered_at[name, "context"], region.shapes.n_context
+        cells[d.CONTEXT_AT] = self.gathered_at[name, "context"]
         cells[d.SPARSE], cells[d.ACTIVE_AT] = _wants_list(region), self.active_at.get(name, 0)
         cells[d.SCORE_AT] = self.view_at[name] + layout.n_words
         cells[d.SCORED_AT] = self.scored_at.get(name, -1)

@@ -21,7 +21,7 @@ SEEDS = 5
 DIMENSIONS, STRONG, GAP = 256, 64, 2.0
 SAMPLES, PASSES, CHUNKS = 20_000, 10, 20
 # steps of nearly 1 turn the random start within a few thousand samples; the decay then averages the noise away
-LEARNING_RATE, DECAY_UPDATES = 0.96, 750
+LEARNING_RATE, DECAY_UPDATES = 0.96, 1000
 GOALS = {
     "largest_angle": Goal(0.05, "lower", "largest principal angle to PCA, 20,000 samples shown ten times", "rad"),
     "largest_angle_one_pass": Goal(0.05, "lower", "the same, 400,000 samples shown once", "rad"),

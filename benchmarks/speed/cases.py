@@ -87,11 +87,9 @@ def wiring(regions: int, units: int, context: int) -> list[list[Reading]]:
              for k, start in enumerate(starts)] for _ in range(regions)]
 
 
-def samples(graph: Any, ticks: int) -> dict[str, np.ndarray]:
-    """Noise for every source."""
-    rng = np.random.default_rng(1)
-    return {name: rng.standard_normal((ticks, int(np.prod(graph.nodes[name]["shape"]))), np.float32)
-            for name in graph.sources}
+def noise(ticks: int, size: int) -> np.ndarray:
+    """Samples of a source, the same for everybody."""
+    return np.random.default_rng(1).standard_normal((ticks, size), np.float32)
 
 
 class Running:
@@ -105,22 +103,27 @@ class Running:
     block : int
         The longest block.
     ticks : int
-        Ticks of data: what `run` runs at once.
+        Ticks of data, over and over.
+    warm : int
+        Ticks to run first.
     """
 
-    def __init__(self, graph: Any, threads: int = 1, block: int = 1, ticks: int = 256) -> None:
+    def __init__(self, graph: Any, threads: int = 1, block: int = 1, ticks: int = 256, warm: int = 2 * DELAY) -> None:
         self.sim = cs.Simulation(graph, seed=0, threads=threads, longest_block=block)
-        self.data = samples(graph, ticks)
+        self.data = {"x": noise(ticks, self.sim.plan.sources["x"].size)}
         self.ticks = ticks
-        self.sim.run(self.data, ticks=min(ticks, 2 * DELAY))
+        if warm:
+            self.sim.run(self.data, ticks=min(ticks, warm))
 
     def run(self, threads: int = 1) -> Any:
         """The job of running `n` ticks on so many threads."""
         def job(n: int) -> None:
             self.sim.engine.threads = threads
             while n > 0:
-                ticks = min(n, self.ticks)
-                self.sim.run(self.data, ticks=ticks)
+                # the data goes on where it stopped, as it does for everybody else
+                start = self.sim.tick % self.ticks
+                ticks = min(n, self.ticks - start)
+                self.sim.run({"x": self.data["x"][start : start + ticks]}, ticks=ticks)
                 n -= ticks
 
         return job
@@ -146,7 +149,7 @@ def kernels_of(sim: Any) -> tuple[np.ndarray, np.ndarray]:
     memory = sim.memory
     functions, views = [], []
     for name in sim.plan.sequence:
-        cells = memory.regions[memory.row[name]]
+        cells = memory.kernels[memory.row[name]]
         steps = (bookkeeping.TICK,) if cells[bookkeeping.TICK] else (bookkeeping.PREDICT, bookkeeping.COMPARE,
                                                                     bookkeeping.UPDATE)
         for column in steps:

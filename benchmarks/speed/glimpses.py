@@ -68,5 +68,5 @@ def _disarm(sim: cs.Simulation) -> None:
     for name, row in sim.memory.row.items():
         nothing = native.address(noop.tick, sim.memory.layouts[name])
         for column in (bookkeeping.PREDICT, bookkeeping.COMPARE, bookkeeping.UPDATE, bookkeeping.TICK):
-            if sim.memory.regions[row, column]:
-                sim.memory.regions[row, column] = nothing
+            if sim.memory.kernels[row, column]:
+                sim.memory.kernels[row, column] = nothing

@@ -12,6 +12,13 @@ from cortexsim.kind import hyper
 f32 = np.float32
 
 
+@dataclass(frozen=True)
+class Step:
+    """All that several of them leave open."""
+
+    learning_rate: float = hyper(0.1, "step size", low=0.0, high=1.0)
+
+
 class Sense:
     """The bottom of a settling hierarchy: its state is its target, its error what the priors leave over."""
 
@@ -214,11 +221,7 @@ class Mixer:
     LEARNED, PORTS, SCORE = ("W",), ("prediction", "error"), "bits"
     NEEDS = ("context", "target")
 
-    @dataclass(frozen=True)
-    class Hyper:
-        """Constants of the learning."""
-
-        learning_rate: float = hyper(0.1, "step size", low=0.0, high=1.0)
+    Hyper = Step
 
     def ports(hyper, shapes):
         return {"prediction": (2,), "error": (2,)}
@@ -331,11 +334,7 @@ class Hidden:
     ROLES, NEEDS, PORTS = ("context", "feedback", "gate", "modulator"), ("context",), ("prediction",)
     LEARNED = ("V", "b")
 
-    @dataclass(frozen=True)
-    class Hyper:
-        """Constants of the learning."""
-
-        learning_rate: float = hyper(0.1, "step size", low=0.0, high=1.0)
+    Hyper = Step
 
     def ports(hyper, shapes):
         return {"prediction": shapes.shape or (4,)}
@@ -370,11 +369,7 @@ class Readout:
     WRITES_FEEDBACK, LEARNED = True, ("W",)
     PORTS, NEEDS = ("prediction", "error", "feedback"), ("context", "target")
 
-    @dataclass(frozen=True)
-    class Hyper:
-        """Constants of the learning."""
-
-        learning_rate: float = hyper(0.1, "step size", low=0.0, high=1.0)
+    Hyper = Step
 
     def ports(hyper, shapes):
         return {"prediction": (shapes.n_target,), "error": (shapes.n_target,)}
