@@ -60,7 +60,7 @@ def losses(name: str, seed: int, ticks: int | None = None, lesioned: str | None 
     Returns
     -------
     dict
-        Without the regions that were never scored, since a lesion took their targets away.
+        Without the regions whose targets a lesion took away, so that they are silent, or always zero.
     """
     graph = cs.load(name)
     table = dict(graph.graph["stream"])
@@ -69,7 +69,7 @@ def losses(name: str, seed: int, ticks: int | None = None, lesioned: str | None 
         graph.lesion(f"{lesioned}->*")
     curves = cs.Simulation(graph, seed=seed).run(open_stream(table, seed), ticks=ticks or default)
     ends = {region: curves.final(region) for region in curves.regions}
-    return {region: end["loss"] / end["loss_mean"] for region, end in ends.items() if end["ticks"] > 0}
+    return {region: end["loss"] / end["loss_mean"] for region, end in ends.items() if end["loss_mean"] > 0}
 
 
 def changed_targets(graph: cs.RegionGraph, lesioned: str) -> set[str]:

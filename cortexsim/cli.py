@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from cortexsim import __version__
+from cortexsim.cli_bench import bench
 from cortexsim.cli_plot import plot
 from cortexsim.cli_run import run
 from cortexsim.cli_show import list_all, show
@@ -80,7 +81,8 @@ def parsers() -> dict[str, Parser]:
             ("run", "run a region graph and write its learning curves", run, _run_options),
             ("list", "name the ready-made graphs, the kinds of region and the streams", list_all, None),
             ("show", "print a graph with its plan, memory and cost, or a kind", show, _show_options),
-            ("plot", "draw the pictures of a run again", plot, _plot_options)):
+            ("plot", "draw the pictures of a run again", plot, _plot_options),
+            ("bench", "measure the speed, beside the machine's limit and other programs", bench, _bench_options)):
         command = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".",
                                       allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
         command.set_defaults(action=action)
@@ -138,6 +140,16 @@ def _plot_options(command: Parser) -> None:
     command.add_argument("--regions", nargs="+", metavar="REGION", help="only these, wildcards allowed")
     command.add_argument("--measure", default="skill", metavar="MEASURE",
                          help=f"what the curves show: {', '.join(MEASURES)} (default skill)")
+
+
+def _bench_options(command: Parser) -> None:
+    command.description = ("Measure the machine's own limit, then how near to it cortexsim comes, and what others "
+                           "reach at the same work, in about five minutes. Needs a checkout.")
+    add = command.add_argument
+    add("--quick", action="store_true", help="one minute: fewer sizes, samples and peers")
+    add("--json", metavar="FILE", help="write all figures, with machine, versions and spread")
+    add("--pictures", metavar="DIR", help="draw limit.png and peers.png there")
+    add("--compare", metavar="OLD.json", help="show what got slower since, as ratios to the limit of each run")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

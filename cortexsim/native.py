@@ -23,6 +23,7 @@ from numba.core import cgutils
 from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
+from cortexsim import rows
 from cortexsim.errors import KindError
 from cortexsim.views import Layout, ViewType
 
@@ -139,6 +140,7 @@ def address(kernel: Any, layout: Layout) -> int:
     """
     key = (kernel, layout.fields)
     if key not in _compiled:
+        rows.prepare()
         view = layout.type
         try:
             dispatcher = numba.njit(types.void(view), cache=_cacheable(kernel), **KERNEL_FLAGS)(kernel)

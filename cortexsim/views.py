@@ -32,7 +32,7 @@ def stamp(*files: Path) -> int:
 
 
 # of the two files whose code becomes part of every kernel
-STAMP = stamp(Path(__file__), Path(__file__).with_name("native.py"))
+STAMP = stamp(*(Path(__file__).with_name(name) for name in ("views.py", "native.py", "rows.py")))
 
 SCALARS = ("tick", "trial", "place", "span", "learn", "reset", "key", "due", "n_dense")
 ARRAYS = (("context", "float32", 1), ("target", "float32", 1), ("prior", "float32", 1), ("feedback", "float32", 1),

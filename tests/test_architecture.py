@@ -10,6 +10,7 @@ import pytest
 
 import cortexsim
 import cortexsim.bookkeeping
+import cortexsim.rows
 import cortexsim.scoring
 from source_checks import (
     KERNELS,
@@ -28,7 +29,7 @@ PACKAGE = ROOT / "cortexsim"
 # A module may import only modules that stand above it. A new module gets its place here.
 ORDER = [
     "errors", "files", "fields",
-    "hyperparameter", "kinds", "kind", "views", "native", "kinds.*",
+    "hyperparameter", "kinds", "kind", "rows", "views", "native", "kinds.*",
     "attributes", "shorthand", "edge_patterns", "graph_check", "wiring", "graph_io", "graph",
     "toml_read", "toml_write", "catalogue",
     "plan_shapes", "plan_order", "plan",
@@ -49,6 +50,7 @@ STAMPED = {(module.__name__, name) for module in (cortexsim.bookkeeping, cortexs
            for name in dir(module) if not name.startswith("_")}
 INTRINSICS = {("cortexsim.native", name) for name in ("call", "caster", "cycles", "flush_denormals", "restore")}
 INTRINSICS |= {("cortexsim.views", name) for name in ("HEADER", "Layout", "stamp")}
+INTRINSICS |= {("cortexsim.rows", name) for name in cortexsim.rows.WRITERS}
 
 # what the contract of a kind defines, once for all kinds, in kind.py and docs/contract.md
 CONTRACT = (*KERNELS, "allocate", "ports", "cost", "SCORE", "SCORES")

@@ -132,6 +132,36 @@ def test_replanning_an_unchanged_graph_changes_nothing():
     assert whole.story().differences(parts.story()) == []
 
 
+def test_a_copy_takes_the_list_of_active_context_units_along():
+    graph = cs.RegionGraph()
+    graph.add_source("bits", size=6, sparse=True)
+    graph.add_region("r", predicts="bits", context="bits@1", sparse=True)
+    graph.add_region("memory", kind="contract.fake_kinds:Memory", predicts="bits", context="memory.state@1")
+    bits = np.eye(6, dtype=np.float32)[np.arange(30) % 6]
+    whole, first = Recorded(graph), Recorded(graph)
+    whole.sim.run({"bits": bits})
+    first.sim.run({"bits": bits[:11]})
+    second = Recorded(first.sim.copy())
+    second.sim.run({"bits": bits[11:]})
+    assert whole.story().differences(second.story(first)) == []
+
+
+def test_a_gate_that_only_a_try_has_opened_leaves_nothing_behind_an_edge_that_holds():
+    graph = cs.RegionGraph()
+    graph.set_trial(3, {"first": (0, 1)})
+    graph.add_source("x", size=2)
+    graph.add_source("motor", size=1, known="before")
+    graph.add_region("r", predicts="x", context={"from": "x@1", "span": "first"}, gate="motor@0", period=2)
+    acting, trying = Recorded(graph), Recorded(graph)
+    for trial, motor in enumerate([1, 1, -1, 1, 1]):
+        # at tick 6 the region would be due in the span; at tick 10 it is due outside, and reads what the edge holds
+        trying.sim.predict({"motor": [1.0]})
+        for run in (acting, trying):
+            run.sim.observe({"x": [trial, 1.0], "motor": [motor]})
+    assert acting.probes["r.prediction"].values[10:].any()
+    assert acting.story().differences(trying.story()) == []
+
+
 # ---------------------------------------------------------------------- interruptions
 
 def test_an_interrupt_by_an_input_keeps_everything_before_it():

@@ -11,29 +11,47 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import glimpses, graphs, kernels, limit, machine, report, sparse
+from benchmarks.speed import compare, glimpses, graphs, kernels, limit, machine, pictures, report, sparse, startup
+from benchmarks.speed.peers import _measure as peers
 from cortexsim import list_kinds
 
-SECTIONS = ("kernels", "graphs", "around", "sparse", "glimpses")
+SECTIONS = ("kernels", "graphs", "around", "startup", "sparse", "glimpses", "peers")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure what the command line asks for, print it and write it."""
     options = parser().parse_args(argv)
-    result = measure(options)
+    old = compare.load(options.compare) if options.compare else None
+    if options.json:
+        # found out now, not after five minutes
+        Path(options.json).parent.mkdir(parents=True, exist_ok=True)
+    result = compare.load(options.show) if options.show else measure(options)
     print(report.tables(result))
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+    if options.pictures:
+        for file in pictures.draw(result, Path(options.pictures)):
+            print(f"wrote {file}")
+    if old is not None:
+        print(compare.text(old, result))
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    made = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    made.add_argument("--quick", action="store_true", help="one minute instead of five")
-    made.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="measure only these")
-    made.add_argument("--threads", type=int, default=min(2, machine.cores()), help="the most threads (default 2)")
-    made.add_argument("--json", metavar="FILE", help="write all figures")
+    made = argparse.ArgumentParser("python -m benchmarks", description=(
+        "Measure the machine's own limit, then how near to it cortexsim comes, and what others reach at the same work. "
+        "About five minutes."))
+    made.add_argument("--quick", action="store_true", help="one minute: fewer sizes, samples and peers")
+    made.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION",
+                      help=f"measure only these: {', '.join(SECTIONS)}")
+    made.add_argument("--threads", type=int, choices=range(1, machine.cores() + 1), metavar="N",
+                      default=min(2, machine.cores()), help="the most threads (default 2, or what the machine has)")
+    made.add_argument("--json", metavar="FILE", help="write all figures, with machine, versions and spread")
+    made.add_argument("--pictures", metavar="DIR", help="draw limit.png and peers.png there")
+    made.add_argument("--compare", metavar="OLD.json", help="show what got slower since, as ratios to the limit of "
+                      "each run")
+    made.add_argument("--show", metavar="FILE.json", help="measure nothing, show this result")
     return made
 
 
@@ -49,8 +67,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "kernels": lambda: kernels.measure(list_kinds(), options.quick),
         "graphs": lambda: graphs.measure(limits, options.threads, options.quick),
         "around": lambda: graphs.around(limits, options.quick),
+        "startup": lambda: startup.measure(limits, options.threads, options.quick),
         "sparse": lambda: sparse.measure(limits, options.quick),
         "glimpses": lambda: [glimpses.measure(limits, options.quick)],
+        "peers": lambda: peers.measure(limits, options.threads, options.quick),
     }
     for name in options.only:
         rows += told(name, sections[name]())

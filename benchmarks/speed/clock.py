@@ -1,10 +1,10 @@
 """Times of several jobs, measured in turn, with their spread.
 
 Jobs that are compared run one after the other in every round, so that whatever else the machine does falls on all of
-them alike; ratios are taken round by round. Jobs on one thread are timed by the processor time of that thread, which
-other programs do not count into (they still take their share of the caches and of the memory). Jobs on several threads
-are timed by the clock on the wall, and each round is the best of a few short pieces: whoever else needs a core stops them
-all, so a long sample would measure the others.
+them alike; ratios are taken round by round. Jobs on one thread are timed by the processor time of that thread (or of
+its process), which other programs do not count into; they still take their share of the caches and of the memory. Jobs
+on several threads are timed by the clock on the wall, and each round is the best of a few short pieces: whoever else
+needs a core stops them all, so a long sample would measure the others.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 
 Job = Callable[[int], Any]
-# where the thread's own clock is too coarse for a sample (Windows), the wall's must do
-THREAD_CLOCK = time.get_clock_info("thread_time").resolution < 1e-5
+# where the processor's clocks are too coarse for a sample (Windows), the wall's must do
+FINE = time.get_clock_info("thread_time").resolution < 1e-5
 
 
-def clock(threads: int) -> Callable[[], float]:
-    """The clock for a job on so many threads, in seconds."""
-    return time.thread_time if threads == 1 and THREAD_CLOCK else time.perf_counter
+def clock(threads: int, elsewhere: bool = False) -> Callable[[], float]:
+    """The clock for a job on so many threads, in seconds; `elsewhere`: its one thread may not be the one that calls."""
+    if threads > 1 or not FINE:
+        return time.perf_counter
+    return time.process_time if elsewhere else time.thread_time
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -32,17 +34,21 @@ def spread(values: Sequence[float]) -> dict[str, float]:
             "n": len(values)}
 
 
-def repeats(job: Job, seconds: float, most: int = 1 << 30) -> int:
+def repeats(job: Job, seconds: float, now: Callable[[], float] = time.perf_counter) -> int:
     """How often a job must run, as ``job(n)``, to take about so many seconds; compiles and warms it on the way."""
     job(1)
     n = 1
     while True:
-        started = time.perf_counter()
-        job(n)
-        took = time.perf_counter() - started
-        if took > seconds / 4 or n >= most:
-            return int(np.clip(n * seconds / max(took, 1e-9), 1, most))
-        n = min(most, n * int(np.clip(seconds / 2 / max(took, 1e-6), 2, 100)))
+        took = min(_time(job, n, now) for _ in range(2))
+        if took > seconds / 4:
+            return max(1, int(n * seconds / took))
+        n *= int(np.clip(seconds / 2 / max(took, 1e-6), 2, 100))
+
+
+def _time(job: Job, n: int, now: Callable[[], float]) -> float:
+    started = now()
+    job(n)
+    return now() - started
 
 
 PIECES = 6
@@ -63,20 +69,24 @@ class Turn:
         The job is only run a multiple of this many times.
     n : int, optional
         Times a sample; found by trying where it is left out.
+    elsewhere : bool
+        The job may do its work on a thread of its own.
     """
 
-    def __init__(self, job: Job, work: float, threads: int = 1, step: int = 1, n: int | None = None) -> None:
+    def __init__(self, job: Job, work: float, threads: int = 1, step: int = 1, n: int | None = None,
+                 elsewhere: bool = False) -> None:
         self.job, self.work, self.threads, self.step, self.n = job, work, threads, step, n
+        self.clock = clock(threads, elsewhere)
 
     def prepare(self, seconds: float) -> None:
         """Find how often to run the job for samples of about so many seconds."""
         if self.n is None:
-            n = repeats(self.job, seconds) // (1 if self.threads == 1 else PIECES)
+            n = repeats(self.job, seconds, self.clock) // (1 if self.threads == 1 else PIECES)
             self.n = max(1, n // self.step) * self.step
 
     def rate(self) -> float:
         """One sample."""
-        n, now = self.n or 1, clock(self.threads)
+        n, now = self.n or 1, self.clock
         best = 0.0
         for _ in range(1 if self.threads == 1 else PIECES):
             started = now()

@@ -50,7 +50,9 @@ def one(regions: int, units: int, context: int, limits: dict[tuple[str, int], fl
         quick: bool) -> list[dict[str, Any]]:
     """One graph at all block lengths and threads, all measured in turn, beside its kernels alone."""
     work = regions * units * context
-    seconds, rounds = (0.04, 5) if quick else (0.1, 7)
+    seconds, rounds = (0.04, 5) if quick else (0.06, 7)
+    if 4 * work > machine.LARGE:
+        rounds = 3  # each sample takes long enough to be steady
     counts = [k for k in range(1, threads + 1) if k == 1 or regions > 1]
     runs = {}
     for block in BLOCKS:

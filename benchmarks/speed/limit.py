@@ -1,8 +1,8 @@
 """The machine's own limit: how many float32 weights a second can be read, changed and written back.
 
 Every learning rule that touches all its weights at each tick must do at least that. The limit at a size is the best of
-several loops over an array of that size: plain, with 2 and 4 streams, and, where the processor has them, with vectors of
-512 bits, which numba's compiler avoids on its own. A loop in C, compiled for the same processor, is no faster.
+several loops over an array of that size: plain, with 2 and 4 streams, and, where the processor has them, with vectors
+of 512 bits, which numba's compiler avoids on its own. A loop in C, compiled for the same processor, is no faster.
 """
 
 from __future__ import annotations

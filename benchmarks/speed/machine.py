@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+LARGE = 256 << 20  # bytes of weights that no cache holds
 # where no cache can be found out about
 USUAL = {"L1": 32 << 10, "L2": 1 << 20, "L3": 16 << 20}
 PACKAGES = ("cortexsim", "numpy", "numba", "llvmlite", "scipy", "networkx", "torch", "jax", "jaxlib", "nengo",

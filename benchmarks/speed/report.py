@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 Row = dict[str, Any]
 
 
-def table(title: str, head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
+def table(title: str, head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
     """A table of columns: the first to the left, all others to the right."""
     widths = [max(len(line[k]) for line in (head, *lines)) for k in range(len(head))]
     text = [title, ""]
     for line in (head, tuple("-" * w for w in widths), *lines):
-        cells = [cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths, strict=True))]
+        cells = [line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]
         text.append("  " + "  ".join(cells).rstrip())
     return "\n".join(text) + "\n"
 
@@ -63,10 +64,11 @@ def limit_table(rows: list[Row]) -> str:
 def kernel_table(rows: list[Row]) -> str:
     """Kernels beside the limit."""
     lines = [(row["case"]["kind"], dims(row["case"]), row["level"], giga(row["rate"]), giga(row["limit"]),
-              percent(row["share"])) for row in rows]
+              percent(row["share"])) if "rate" in row else
+             (row["case"]["kind"], dims(row["case"]), "", row["error"][:60], "", "") for row in rows]
     text = table("Kernels alone, one thread: G weight updates a second, and share of the limit at that size",
                  ("kind", "size", "level", "kernel", "limit", "share"), lines)
-    high = [row for row in rows if row["share"]["low"] > 1.05]
+    high = [row for row in rows if "share" in row and row["share"]["low"] > 1.05]
     if high:
         text += "  above 105 %: the limit was measured too low for " + ", ".join(
             f"{row['case']['kind']} {dims(row['case'])}" for row in high) + "\n"
@@ -114,8 +116,45 @@ def glimpses_table(rows: list[Row]) -> str:
                  ("graph", "ticks/s", "whole", "no kernels", "stream", "outside kernels"), lines)
 
 
+def startup_table(rows: list[Row]) -> str:
+    """Start-up."""
+    lines = []
+    for row in rows:
+        cells = [f"{row['wall'][step]['median']:.2f} / {row['processor'][step]['median']:.2f}"
+                 for step in ("interpreter", "import", "first", "second")]
+        lines.append((f"{row['case']['cache']} cache, {row['case']['threads']} threads", *cells, str(row["compiled"]),
+                      str(row["second_compiled"])))
+    return table("Start-up, seconds by the clock / of the processor",
+                 ("", "interpreter", "import", "first tick", "second graph", "compiled", "for the second"), lines)
+
+
+def peers_table(rows: list[Row]) -> str:
+    """All peers, case by case."""
+    text = []
+    for case in dict.fromkeys(dims(row["case"]) for row in rows):
+        here = [row for row in rows if dims(row["case"]) == case]
+        ours = max((row["ticks"]["median"] for row in here if row["case"]["peer"] == "ours" and "ticks" in row),
+                   default=0.0)
+        lines = []
+        for row in sorted(here, key=lambda row: -row.get("ticks", {"median": 0})["median"]):
+            start = (f"{row['name']}, {row['case']['variant']}", str(row["case"]["threads"]))
+            if "error" in row:
+                lines.append((*start, row["error"][:60], "", ""))
+            else:
+                behind = ours / row["ticks"]["median"]
+                lines.append((*start, count(row["ticks"]["median"]),
+                              giga(row["rate"]) if row["rate"] else "not comparable",
+                              f"{behind:.2f}x" if ours and row["case"]["peer"] != "ours" else ""))
+        text.append(table(f"Peers at {case}", ("who", "threads", "ticks/s", "G updates/s", "our best against it"),
+                          lines))
+    for name, differs in dict.fromkeys((row["name"], row["differs"]) for row in rows if row["differs"]):
+        text.append(f"  {name}: {differs}.")
+    return "\n".join(text) + "\n"
+
+
 TABLES = {"limit": limit_table, "kernels": kernel_table, "graphs": graph_table, "around": around_table,
-          "sparse": sparse_table, "glimpses": glimpses_table}
+          "startup": startup_table, "sparse": sparse_table, "glimpses": glimpses_table,
+          "peers": peers_table}
 
 
 def head(result: Row) -> str:
@@ -127,16 +166,17 @@ def head(result: Row) -> str:
             f"{machine['system']}, Python {machine['python']}\n{versions}\n")
     free = free_cores(result["rows"])
     if free is not None and free < 0.9:
-        text += (f"Other programs were busy: two threads did {2 * free:.1f} times the work of one in the nearest cache. "
-                 "Figures of two threads are lower bounds.\n")
+        text += (f"Other programs were busy: two threads did {2 * free:.1f} times the work of one in caches of their "
+                 "own. Figures of two threads are lower bounds.\n")
     return text
 
 
 def free_cores(rows: list[Row]) -> float | None:
-    """What two threads did in the nearest cache, of twice the work of one: 1 on a machine that does nothing else."""
-    rates = {row["case"]["threads"]: row["rate"] for row in rows
-             if row["section"] == "limit" and row["case"]["level"] == "L1"}
-    return rates[2]["median"] / (2 * rates[1]["median"]) if 1 in rates and 2 in rates else None
+    """What two threads did in their own caches, of twice the work of one: 1 on a machine that does nothing else."""
+    rates = {(row["case"]["level"], row["case"]["threads"]): row["rate"]["median"] for row in rows
+             if row["section"] == "limit" and row["case"]["level"] in ("L1", "L2")}
+    return min((rate / (2 * rates[level, 1]) for (level, threads), rate in rates.items()
+                if threads == 2 and (level, 1) in rates), default=None)
 
 
 def tables(result: Row) -> str:

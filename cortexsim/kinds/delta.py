@@ -25,10 +25,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from cortexsim.errors import KindError
 from cortexsim.kind import hyper
-from cortexsim.native import helper
+from cortexsim.native import DRIVER_FLAGS
+from cortexsim.rows import blend, combine, dot, learn, learn_multiply, multiply
 
 ROLES = ("context", "target", "gate", "modulator")
 NEEDS = ("context", "target")
@@ -36,6 +38,9 @@ PORTS = ("prediction", "error")
 LEARNED = ("W", "V", "Wt", "b")
 AXES = {"W": ("unit", "dense"), "V": ("field",), "Wt": ("context", "unit"), "b": ("unit",)}
 OUTPUTS = ("linear", "sigmoid", "softmax")
+# sums are in rows.py; all else is computed as it is written, so that `tick` has the bits of its three steps
+# (said outright, for numba hands the flags of a kernel down to what it calls)
+exact = njit(fastmath=False, **DRIVER_FLAGS)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,9 @@ def allocate(hyper, shapes, rng):
         "Wt": np.zeros((shapes.n_context if hyper.sparse else 0, n), np.float32),
         "b": np.zeros(n, np.float32),
         "V_start": start,
-        "logit": np.zeros(n, np.float32),
+        "g": np.zeros(n, np.float32),
+        "length": np.zeros(n, np.float32),
+        "seen": np.zeros(shapes.n_context if hyper.sparse else 0, np.float32),
     }
 
 
@@ -94,104 +101,58 @@ def cost(hyper, shapes):
     return 4.0 * weights + 10.0 * n, 8.0 * weights + 20.0 * n
 
 
-@helper
-def _dense_dot(W, x, i):
-    total = np.float32(0.0)
-    for j in range(W.shape[1]):
-        total += W[i, j] * x[j]
-    return total
-
-
-@helper
-def _dot(r, W, x, i, plain):
-    """Weighted sum of unit `i`: dense part first, then its patch of every edge with a field."""
-    total = _dense_dot(W, x, i)
-    if plain:
-        return total
-    V, edges, V_start = r.V, r.context_edges, r.V_start
-    for k in range(edges.shape[0]):
-        rows, width = edges[k, 2], edges[k, 3]
-        if rows > 0:
-            features = W.shape[0] // rows
-            here = edges[k, 0] + (i // features) * width
-            own = V_start[k] + (i % features if edges[k, 4] else i) * width
-            for j in range(width):
-                total += V[own + j] * x[here + j]
-    return total
-
-
-@helper
-def _length(r, x, i):
-    """Squared length of what unit `i` sees through its fields."""
-    if r.V.shape[0] == 0:
-        return np.float32(0.0)
-    edges = r.context_edges
-    total = np.float32(0.0)
-    for k in range(edges.shape[0]):
-        rows, width = edges[k, 2], edges[k, 3]
-        if rows > 0:
-            here = edges[k, 0] + (i // (r.W.shape[0] // rows)) * width
-            for j in range(width):
-                total += x[here + j] * x[here + j]
-    return total
-
-
-@helper
-def _dense_length(r, x):
-    total = np.float32(0.0)
+@exact
+def _predict(r):
+    x, p, b, V, g, edges, ONE = r.context, r.prediction, r.b, r.V, r.g, r.context_edges, np.float32(1.0)
+    n, m = p.shape[0], r.W.shape[1]
+    for i in range(n):
+        p[i] = np.float32(0.0)
     if r.sparse == 1:
-        active = r.active
-        for k in range(active.shape[0]):
-            total += x[active[k]] * x[active[k]]
-    else:
-        for j in range(r.W.shape[1]):
-            total += x[j] * x[j]
-    return total
-
-
-@helper
-def _step(r, length):
-    if r.normalise == 1:
-        return r.learning_rate / (r.floor + length + np.float32(r.bias))
-    return r.learning_rate
-
-
-@helper
-def _learn(r, W, x, i, g, keep, plain):
-    """Update unit `i`: `g` is its step times its error."""
-    for j in range(W.shape[1]):
-        W[i, j] = keep * W[i, j] + g * x[j]
-    if plain:
-        return
-    V, edges, V_start = r.V, r.context_edges, r.V_start
-    for k in range(edges.shape[0]):
-        rows, width = edges[k, 2], edges[k, 3]
-        if rows > 0:
-            features = W.shape[0] // rows
-            here = edges[k, 0] + (i // features) * width
-            if edges[k, 4]:
-                # one set of weights for all positions: the mean of their updates, decayed once a tick
-                share = g / np.float32(rows)
-                kept = keep if i < features else np.float32(1.0)
-                own = V_start[k] + (i % features) * width
-                for j in range(width):
-                    V[own + j] = kept * V[own + j] + share * x[here + j]
-            else:
-                own = V_start[k] + i * width
-                for j in range(width):
-                    V[own + j] = keep * V[own + j] + g * x[here + j]
-
-
-@helper
-def _squash(r, total):
+        _sum_columns(r)
+    elif m > 0:
+        multiply(r.W, 0, n, m, x, 0, p, 0)
+    for k in range(edges.shape[0] if V.shape[0] else 0):
+        here, rows, width, own = edges[k, 0], edges[k, 2], edges[k, 3], r.V_start[k]
+        if rows == n and width == 1 and edges[k, 4] == 0:
+            blend(p, 0, n, ONE, V, own, x, here)
+        elif rows > 0:
+            features = n // rows
+            for row in range(rows):
+                at = own if edges[k, 4] else own + row * features * width
+                multiply(V, at, features, width, x, here + row * width, g, row * features)
+            for i in range(n):
+                p[i] += g[i]
+    for i in range(n):
+        p[i] += b[i]
     if r.output == 1:
-        return np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-total)))
-    return total
+        for i in range(n):
+            p[i] = _sigmoid(p[i])
+    elif r.output == 2:
+        _softmax(p)
 
 
-@helper
-def _softmax(r):
-    p = r.prediction
+@exact
+def _sum_columns(r):
+    """Add the columns of the active context units to the prediction."""
+    x, p, Wt, active, seen = r.context, r.prediction, r.Wt, r.active, r.seen
+    n, count, k = p.shape[0], active.shape[0], 0
+    for i in range(count):
+        seen[i] = x[active[i]]
+    while k + 4 <= count:
+        combine(p, 0, n, Wt, active[k] * n, active[k + 1] * n, active[k + 2] * n, active[k + 3] * n, seen, k)
+        k += 4
+    while k < count:
+        learn(p, 0, 1, n, np.float32(1.0), seen, k, Wt, active[k] * n)
+        k += 1
+
+
+@exact
+def _sigmoid(total):
+    return np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-total)))
+
+
+@exact
+def _softmax(p):
     top, total = p[0], np.float32(0.0)
     for i in range(1, p.shape[0]):
         top = max(top, p[i])
@@ -202,72 +163,100 @@ def _softmax(r):
         p[i] /= total
 
 
-@helper
-def _predict(r):
-    x, p, b = r.context, r.prediction, r.b
-    if r.sparse == 1:
-        Wt, active = r.Wt, r.active
-        for i in range(p.shape[0]):
-            p[i] = b[i]
-        for k in range(active.shape[0]):
-            value = x[active[k]]
-            for i in range(p.shape[0]):
-                p[i] += value * Wt[active[k], i]
-        for i in range(p.shape[0]):
-            p[i] = _squash(r, p[i])
-    else:
-        W, plain = r.W, r.V.shape[0] == 0
-        for i in range(p.shape[0]):
-            p[i] = _squash(r, _dot(r, W, x, i, plain) + b[i])
-    if r.output == 2:
-        _softmax(r)
+@exact
+def _step(r, length):
+    if r.normalise == 1:
+        return r.learning_rate / (r.floor + length + np.float32(r.bias))
+    return r.learning_rate
 
 
-@helper
-def _update_sparse(r, step, keep):
-    x, e, Wt, active = r.context, r.error, r.Wt, r.active
-    for k in range(active.shape[0]):
-        g = step * x[active[k]]
-        for i in range(e.shape[0]):
-            Wt[active[k], i] = keep * Wt[active[k], i] + g * e[i]
+@exact
+def _steps(r):
+    """Each unit's step times its error, in `g`; returns the squared size of the update."""
+    x, e, g, length, edges = r.context, r.error, r.g, r.length, r.context_edges
+    n = e.shape[0]
+    dense = dot(r.seen, 0, r.seen, 0, r.active.shape[0]) if r.sparse == 1 else dot(x, 0, x, 0, r.W.shape[1])
+    if r.V.shape[0] == 0:
+        step = _step(r, dense)
+        for i in range(n):
+            g[i] = step * e[i]
+        return dense * dot(g, 0, g, 0, n)
+    for i in range(n):
+        length[i] = dense
+    for k in range(edges.shape[0]):
+        here, rows, width = edges[k, 0], edges[k, 2], edges[k, 3]
+        if rows == n and width == 1:
+            blend(length, 0, n, np.float32(1.0), x, here, x, here)
+        elif rows > 0:
+            for row in range(rows):
+                seen = dot(x, here + row * width, x, here + row * width, width)
+                for i in range(row * (n // rows), (row + 1) * (n // rows)):
+                    length[i] += seen
+    for i in range(n):
+        g[i] = _step(r, length[i]) * e[i]
+        length[i] *= g[i]
+    return dot(g, 0, length, 0, n)
 
 
-@helper
-def _score(r, squared_step):
+@exact
+def _learn_fields(r, keep):
+    x, V, g, mean, edges = r.context, r.V, r.g, r.length, r.context_edges
+    n = g.shape[0]
+    for k in range(edges.shape[0]):
+        here, rows, width, own = edges[k, 0], edges[k, 2], edges[k, 3], r.V_start[k]
+        if rows == n and width == 1 and edges[k, 4] == 0:
+            blend(V, own, n, keep, g, 0, x, here)
+        elif rows > 0:
+            features = n // rows
+            # one set of weights for all positions: the mean of their updates, decayed once a tick
+            share = np.float32(1.0) / np.float32(rows) if edges[k, 4] else np.float32(1.0)
+            for i in range(n):
+                mean[i] = g[i] * share
+            for row in range(rows):
+                at = own if edges[k, 4] else own + row * features * width
+                kept = keep if row == 0 or edges[k, 4] == 0 else np.float32(1.0)
+                learn(V, at, features, width, kept, mean, row * features, x, here + row * width)
+
+
+@exact
+def _score(r, squared):
     """Loss, size of the update, and how many units say nothing or are at their bounds."""
-    p, e, y = r.prediction, r.error, r.target
-    loss, dead, saturated = 0.0, 0, 0
-    for i in range(p.shape[0]):
-        if r.output == 2:
+    p, e, y, score = r.prediction, r.error, r.target, r.score
+    n, loss, dead, saturated = p.shape[0], 0.0, 0, 0
+    for i in range(n):
+        dead += p[i] == 0
+    if r.output > 0:
+        for i in range(n):
+            saturated += p[i] > np.float32(0.999) or p[i] < np.float32(0.001)
+    if r.output == 2:
+        for i in range(n):
             if y[i] > 0:
                 loss -= y[i] * math.log2(max(p[i], np.float32(1e-12)))
-        else:
-            loss += np.float64(e[i]) * e[i]
-        dead += p[i] == 0
-        saturated += r.output > 0 and (p[i] > np.float32(0.999) or p[i] < np.float32(0.001))
-    n = p.shape[0]
-    r.score[0] = loss if r.output == 2 else loss / n
-    r.score[1] = math.sqrt(squared_step / max(1, n * r.context.shape[0]))
-    r.score[2] = dead / n
-    r.score[3] = saturated / n
+    else:
+        loss = dot(e, 0, e, 0, n) / n
+    score[0] = loss
+    score[1] = math.sqrt(squared / max(1, n * r.context.shape[0]))
+    score[2] = dead / n
+    score[3] = saturated / n
 
 
-@helper
+@exact
 def _update(r):
-    x, e, b = r.context, r.error, r.b
-    squared = np.float32(0.0)
+    x, g, b, Wt, active = r.context, r.g, r.b, r.Wt, r.active
+    n, m, squared = g.shape[0], r.W.shape[1], np.float32(0.0)
     if r.learn == 1:
         keep = np.float32(1.0) - r.decay
-        dense, plain = _dense_length(r, x), r.V.shape[0] == 0
+        squared = _steps(r)
         if r.sparse == 1:
-            _update_sparse(r, _step(r, dense), keep)
-        for i in range(e.shape[0]):
-            length = dense + _length(r, x, i)
-            g = _step(r, length) * e[i]
-            squared += g * g * length
-            if r.sparse == 0:
-                _learn(r, r.W, x, i, g, keep, plain)
-            b[i] += g * np.float32(r.bias)
+            for k in range(active.shape[0]):
+                learn(Wt, active[k] * n, 1, n, keep, r.seen, k, g, 0)
+        else:
+            learn(r.W, 0, n, m, keep, g, 0, x, 0)
+        if r.V.shape[0]:
+            _learn_fields(r, keep)
+        if r.bias == 1:
+            for i in range(n):
+                b[i] += g[i]
     _score(r, squared)
 
 
@@ -281,66 +270,40 @@ def update(r):
     _update(r)
 
 
-@helper
-def _row_by_row(r):
-    """Whether one pass serves: not where softmax, shared weights or sparse columns tie the units together."""
-    edges = r.context_edges
-    for k in range(edges.shape[0]):
-        if edges[k, 4]:
-            return False
-    return r.output != 2 and r.sparse == 0 and r.learn == 1
-
-
-@helper
+@exact
 def _tick_dense(r):
-    W, x, y, p, e, b = r.W, r.context, r.target, r.prediction, r.error, r.b
+    """Four rows learn while the next four are multiplied: every weight comes from memory once."""
+    W, x, y, p, e, g, b = r.W, r.context, r.target, r.prediction, r.error, r.g, r.b
     n, m = W.shape
-    keep, own = np.float32(1.0) - r.decay, np.float32(r.bias)
-    length = _dense_length(r, x)
+    keep, sigmoid, length = np.float32(1.0) - r.decay, r.output == 1, dot(x, 0, x, 0, m)
     step = _step(r, length)
-    squared = np.float32(0.0)
-    for i in range(n):
-        total = np.float32(0.0)
-        for j in range(m):
-            total += W[i, j] * x[j]
-        total += b[i]
-        error = y[i] - total
-        g = step * error
-        p[i], e[i] = total, error
-        squared += g * g * length
-        b[i] += g * own
-        for j in range(m):
-            W[i, j] = keep * W[i, j] + g * x[j]
-    _score(r, squared)
+    bias = np.float32(r.bias)
+    done, ready = 0, min(n, 4)
+    multiply(W, 0, ready, m, x, 0, p, 0)
+    while done < n:
+        for k in range(done, ready):
+            total = p[k] + b[k]
+            if sigmoid:
+                total = np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-total)))
+            error = y[k] - total
+            p[k], e[k], g[k] = total, error, step * error
+            b[k] += bias * g[k]
+        if ready + 4 <= n:
+            learn_multiply(W, done * m, m, keep, g, done, x, 0, p, ready)
+            done, ready = ready, ready + 4
+        else:
+            learn(W, done * m, ready - done, m, keep, g, done, x, 0)
+            multiply(W, ready * m, n - ready, m, x, 0, p, ready)
+            done, ready = ready, n
+    _score(r, length * dot(g, 0, g, 0, n))
 
 
 def tick(r):
-    """All three steps, each row of the weights fetched once where the units do not depend on each other."""
-    if not _row_by_row(r):
-        _predict(r)
-        for i in range(r.error.shape[0]):
-            r.error[i] = r.target[i] - r.prediction[i]
-        _update(r)
-        return
-    if r.V.shape[0] == 0 and r.output == 0:
+    """All three steps, in one pass over the weights where dense ones are all there are, and units do not compete."""
+    if r.V.shape[0] == 0 and r.output != 2 and r.sparse == 0 and r.learn == 1:
         _tick_dense(r)
         return
-    W, x, y, p, e, b = r.W, r.context, r.target, r.prediction, r.error, r.b
-    plain, sigmoid, own = r.V.shape[0] == 0, r.output == 1, np.float32(r.bias)
-    keep = np.float32(1.0) - r.decay
-    dense = _dense_length(r, x)
-    step = _step(r, dense)
-    squared = np.float32(0.0)
-    for i in range(p.shape[0]):
-        total = _dot(r, W, x, i, plain) + b[i]
-        p[i] = _squash(r, total) if sigmoid else total
-        e[i] = y[i] - p[i]
-        length = dense
-        if not plain:
-            length += _length(r, x, i)
-            step = _step(r, length)
-        g = step * e[i]
-        squared += g * g * length
-        _learn(r, W, x, i, g, keep, plain)
-        b[i] += g * own
-    _score(r, squared)
+    _predict(r)
+    for i in range(r.error.shape[0]):
+        r.error[i] = r.target[i] - r.prediction[i]
+    _update(r)

@@ -28,6 +28,7 @@ import numpy as np
 from cortexsim.errors import KindError
 from cortexsim.kind import hyper
 from cortexsim.native import helper
+from cortexsim.rows import combine, dot, learn, multiply
 
 ROLES = ("target", "gate", "modulator")
 NEEDS = ("target",)
@@ -87,6 +88,7 @@ def allocate(hyper, shapes, rng):
         "power": np.zeros(1, np.float64),
         "updates": np.zeros(1, np.int64),
         "code": np.zeros(shapes.size, np.float32),
+        "g": np.zeros(shapes.size, np.float32),
         "patch": np.zeros(width, np.float32),
         "rest": np.zeros(width, np.float32),
     }
@@ -128,32 +130,31 @@ def _unpatch(r, values, k, out):
 def _encode(r, first, own, features):
     """y = W x for one position; `rest` becomes x - W^T y, each row of the weights fetched once."""
     W, x, y, rest = r.W, r.patch, r.code, r.rest
-    width = x.shape[0]
+    width, i = x.shape[0], 0
     for j in range(width):
-        rest[j] = x[j]
-    for i in range(features):
-        total = np.float32(0.0)
-        for j in range(width):
-            total += W[own + i, j] * x[j]
-        y[first + i] = total
-        for j in range(width):
-            rest[j] -= total * W[own + i, j]
+        rest[j] = np.float32(0.0)
+    while i < features:
+        at, count = (own + i) * width, min(4, features - i)
+        multiply(W, at, count, width, x, 0, y, first + i)
+        if count == 4:
+            combine(rest, 0, width, W, at, at + width, at + 2 * width, at + 3 * width, y, first + i)
+        else:
+            for q in range(count):
+                learn(rest, 0, 1, width, np.float32(1.0), y, first + i + q, W, at + q * width)
+        i += count
+    for j in range(width):
+        rest[j] = x[j] - rest[j]
 
 
 @helper
 def _learn_oja(r, first, own, features, step):
     """W <- W + step y e^T for one position, whose error lies in `rest`; returns the squared size of the update."""
-    W, y, e = r.W, r.code, r.rest
+    y, e, g = r.code, r.rest, r.g
     width = e.shape[0]
-    length, codes = np.float32(0.0), np.float32(0.0)
-    for j in range(width):
-        length += e[j] * e[j]
-    for i in range(features):
-        g = step * y[first + i]
-        codes += g * g
-        for j in range(width):
-            W[own + i, j] += g * e[j]
-    return codes * length
+    for i in range(first, first + features):
+        g[i] = step * y[i]
+    learn(r.W, own * width, features, width, np.float32(1.0), g, first, e, 0)
+    return dot(g, first, g, first, features) * dot(e, 0, e, 0, width)
 
 
 @helper

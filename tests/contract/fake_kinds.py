@@ -132,8 +132,7 @@ class Memory:
     """
 
     ROLES, NEEDS = ("context", "target", "gate", "modulator"), ("context", "target")
-    PORTS = ("prediction", "error", "state")
-    LISTS, SPARSE_CONTEXT = "state", True
+    PORTS, LISTS, SPARSE_CONTEXT = ("prediction", "error", "state"), "state", True
     LEARNED = ("segments", "permanence", "n_segments")
 
     @dataclass(frozen=True)
@@ -218,10 +217,7 @@ class Memory:
 class Mixer:
     """A gated linear neuron: mixes probabilities in the logit domain, with weights that side information selects."""
 
-    LEARNED, PORTS, SCORE = ("W",), ("prediction", "error"), "bits"
-    NEEDS = ("context", "target")
-
-    Hyper = Step
+    LEARNED, PORTS, SCORE, NEEDS, Hyper = ("W",), ("prediction", "error"), "bits", ("context", "target"), Step
 
     def ports(hyper, shapes):
         return {"prediction": (2,), "error": (2,)}
@@ -332,9 +328,7 @@ class Hidden:
     """A hidden layer: p = tanh(V x + b), learned from the feedback of whoever reads it."""
 
     ROLES, NEEDS, PORTS = ("context", "feedback", "gate", "modulator"), ("context",), ("prediction",)
-    LEARNED = ("V", "b")
-
-    Hyper = Step
+    LEARNED, Hyper = ("V", "b"), Step
 
     def ports(hyper, shapes):
         return {"prediction": shapes.shape or (4,)}
@@ -366,10 +360,8 @@ class Hidden:
 class Readout:
     """A linear layer with its weights on the predicted side: it sends W^T e back along its context edges."""
 
-    WRITES_FEEDBACK, LEARNED = True, ("W",)
+    WRITES_FEEDBACK, LEARNED, Hyper = True, ("W",), Step
     PORTS, NEEDS = ("prediction", "error", "feedback"), ("context", "target")
-
-    Hyper = Step
 
     def ports(hyper, shapes):
         return {"prediction": (shapes.n_target,), "error": (shapes.n_target,)}

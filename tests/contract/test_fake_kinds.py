@@ -146,7 +146,7 @@ def test_a_mixer_of_predictions_at_zero_delay_beats_its_experts():
 # ---------------------------------------------------------------------- minus and plus phase
 
 def phases() -> cs.RegionGraph:
-    """The deep sheet is sent a frame once, at the end of its trial; the pulvinar sees the next one in the plus phase."""
+    """The deep sheet is sent a frame once, at its trial's end; the pulvinar sees the next one in the plus phase."""
     graph = cs.RegionGraph()
     graph.set_trial(20, {"minus": (0, 15), "plus": (15, 20), "end": (19, 20)}, score_at=14)
     graph.add_source("frame", size=5)

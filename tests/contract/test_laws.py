@@ -7,7 +7,7 @@ from dataclasses import replace
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cortexsim as cs
@@ -30,6 +30,18 @@ def rows_of(sketch: Sketch) -> int:
 
 @given(sketches(), SEEDS, SILENT)
 def test_every_graph_gives_the_numbers_of_the_reference_runner(sketch, seed, silent):
+    check_against_reference(sketch, seed, silent)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(sketches(max_regions=9), SEEDS, SILENT)
+def test_a_thousand_larger_graphs_do_so_too(sketch, seed, silent):
+    check_against_reference(sketch, seed, silent)
+
+
+def check_against_reference(sketch: Sketch, seed: int, silent: float) -> None:
+    """Run a sketch here and in the reference runner, and hold them against each other."""
     rows = rows_of(sketch)
     inputs = sketch.inputs(rows, seed, silent)
     recorded = Recorded(sketch.build())

@@ -13,6 +13,8 @@ from benchmarks.science import run_experiments
 from cortexsim.sources import open_stream
 
 TICKS, CUT_TICKS = 12_000, 1_200
+# its reader sees the surround too and relies on it only later; but without it from the start, it learns worse
+SLOW_TO_MATTER = {"V1-periphery-next"}
 
 
 @pytest.fixture(scope="module")
@@ -54,30 +56,35 @@ def test_forecasts_beat_their_baselines_within_a_few_thousand_ticks():
         assert meets(goal, results[measure]), (measure, results[measure])
 
 
-def test_a_lesion_of_any_region_shows_in_another_ones_curve(graph):
+def test_a_lesion_of_any_forecast_shows_in_another_ones_curve(graph):
     table = {key: value for key, value in graph.graph["stream"].items() if key != "ticks"}
     stream = open_stream(table, seed=0)
     sim = cs.Simulation(graph, seed=0)
     sim.run(stream, ticks=TICKS)
     stretch = stream.read(CUT_TICKS)
 
-    def losses(lesioned: str | None) -> dict[str, float]:
+    def losses(*edges: str) -> dict[str, float]:
         twin = sim.copy()
         twin.curves.acc[:] = 0
-        if lesioned:
-            twin.lesion(f"{lesioned}->*")
+        for pattern in edges:
+            twin.lesion(pattern)
         twin.run(stretch, ticks=CUT_TICKS)
-        ends = {region: twin.curves.final(region, fraction=1.0) for region in graph.regions}
-        return {region: end["loss"] for region, end in ends.items() if end["ticks"]}
+        return {region: twin.curves.final(region, fraction=1.0)["loss"] for region in graph.regions}
 
-    intact = losses(None)
-    unseen = []
-    for lesioned in graph.regions:
-        cut = losses(lesioned)
-        others = set(cut) - lesions.changed_targets(graph, lesioned)
-        if not max(cut[other] / intact[other] for other in others) > 1.05:
-            unseen.append(lesioned)
-    assert unseen == []
+    intact = losses()
+    forecasts = [name for name in graph.regions if graph.nodes[name]["kind"] == "delta"]
+    for lesioned in sorted(set(forecasts) - SLOW_TO_MATTER):
+        cut = losses(f"{lesioned}->*")
+        assert max(cut[name] / intact[name] for name in forecasts if name != lesioned) > 1.05, lesioned
+    assert losses("saccade->*")["fovea-next"] == intact["fovea-next"]
+
+
+def test_who_learns_without_a_code_misses_it(graph):
+    # codes matter to those who learn to forecast them, and through them to others, whose targets stay the same
+    codes = [name for name in graph.regions if graph.nodes[name]["kind"] == "subspace"]
+    effects = lesions.study("glimpses", [0], TICKS, [*codes, *SLOW_TO_MATTER])
+    assert len(effects) == 5
+    assert [effect for effect in effects if not effect.least > 0.05] == []
 
 
 def test_a_lesion_that_takes_the_target_away_is_not_compared(graph):

@@ -20,7 +20,7 @@ def test_subspace_gets_near_it_at_first_sight():
     # a short run: the goal is for twenty chunks, and the angle falls as one over the root of their number
     result = subspace_pca.one_pass(seed=0, chunks=5)
     assert result.ours < 0.05 * 2 * 1.2
-    assert result.ours < result.baselines["PCA on the first tenth"] / 3
+    assert result.ours < result.baselines["PCA on the first tenth"] / 2
 
 
 def test_planted_samples_have_the_eigengap_they_are_said_to_have():
@@ -31,7 +31,7 @@ def test_planted_samples_have_the_eigengap_they_are_said_to_have():
 
 
 def test_delta_reaches_least_squares():
-    result = delta_stationary.run(seed=0, ticks=40_000)["excess_mse"]
+    result = delta_stationary.run(seed=0)["excess_mse"]
     assert meets(delta_stationary.GOALS["excess_mse"], result), result
     assert min(result.baselines.values()) > 0.5
 

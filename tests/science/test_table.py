@@ -49,7 +49,7 @@ def test_a_goal_in_words_needs_a_bound_from_every_run():
 
 
 @pytest.mark.parametrize(("value", "text"), [
-    (None, "none"), (0.0, "0.00"), (0.03651, "0.0365"), (1.5555, "1.56"), (123.4, "123"), (2e-5, "2.00e-05"),
+    (None, "none"), (0.0, "0"), (0.03651, "0.0365"), (1.5555, "1.56"), (123.4, "123"), (2e-5, "2.00e-05"),
     (-0.25, "-0.250"), (math.nan, "nan")])
 def test_figures_are_written_with_three_digits(value, text):
     assert science.number(value) == text
@@ -114,6 +114,7 @@ def test_the_readme_shows_the_table_of_the_experiments_there_are():
     section = (ROOT / "README.md").read_text().partition(science.START)[2].partition(science.END)[0]
     rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in section.strip().splitlines()[2:]]
     goals = {name: science.find_experiment(name).GOALS for name in science.list_experiments()}
+    assert rows, "fill it: python -m benchmarks science --markdown README.md"
     assert [(row[0], row[1]) for row in rows] == [
         (name, f"{measure}: {goal.what}") for name, measures in goals.items() for measure, goal in measures.items()]
     for row, goal in zip(rows, (goal for measures in goals.values() for goal in measures.values()), strict=True):

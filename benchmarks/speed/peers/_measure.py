@@ -25,12 +25,12 @@ from benchmarks.speed.clock import spread
 
 ROOT = Path(__file__).parents[3]
 # regions, units, context
-CASES = ((16, 48, 48), (180, 48, 48), (1000, 48, 48), (180, 256, 512))
+CASES = ((16, 48, 48), (180, 48, 48), (1000, 48, 48), (16, 256, 512), (180, 256, 512))
 QUICK = ((180, 48, 48), (180, 256, 512))
 QUICK_PEERS = ("ours", "numpy_regions", "numba_loop")
 # of float32 sums in different orders, over a few ticks
 TOLERANCE = 1e-4
-PATIENCE = 240.0  # seconds for an answer, compiles included
+PATIENCE = 90.0  # seconds for an answer, compiles included
 
 
 def list_peers() -> list[str]:
@@ -65,6 +65,7 @@ class Process:
         self.answers: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
         self.error = ""
+        self.gone = False
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
@@ -80,8 +81,13 @@ class Process:
         try:
             print(json.dumps(question), file=self.process.stdin, flush=True)
             answer = json.loads(self.answers.get(timeout=PATIENCE) or '{"error": "it ended"}')
-        except (OSError, queue.Empty) as error:
-            answer = {"error": f"no answer ({type(error).__name__})"}
+        except queue.Empty:
+            answer = {"error": f"no answer in {PATIENCE:.0f} s"}
+            self.process.kill()
+            self.gone = True
+        except OSError:
+            answer = {"error": "it ended"}
+            self.gone = True
         self.error = answer.get("error", "")
         return answer
 
@@ -134,7 +140,10 @@ def _one(case: tuple[int, int, int], workers: list[Process], limits: dict[tuple[
          seconds: float) -> Iterator[dict[str, Any]]:
     regions, units, context = case
     work = regions * units * context
-    ready = {worker: worker.ask(case=case) for worker in workers}
+    ready = {}
+    for worker in workers:
+        print(f"  peers {case}: {worker.name}, {worker.variant}, threads {worker.threads}", file=sys.stderr, flush=True)
+        ready[worker] = worker.ask(case=case)
     first = next((answer["weights"] for answer in ready.values() if answer.get("weights")), None)
     rates: dict[Process, list[float]] = {worker: [] for worker in workers}
     for _ in range(rounds):
@@ -148,15 +157,15 @@ def _one(case: tuple[int, int, int], workers: list[Process], limits: dict[tuple[
             "section": "peers", "case": {"peer": worker.name, "variant": worker.variant, "regions": regions,
                                          "units": units, "context": context, "threads": worker.threads},
             "name": peer.NAME, "does": peer.VARIANTS[worker.variant], "differs": peer.DIFFERS}
-        error = worker.error or _differs(ready[worker]["weights"], first)
-        worker.error = ""  # another case may do
+        error = worker.error or _differs(ready[worker].get("weights"), first)
+        worker.error = worker.error if worker.gone else ""  # another case may do
         if error or not rates[worker]:
             yield {**row, "error": error or "no figure"}
             continue
         ticks = spread(rates[worker])
         limit = limits[machine.level_of(4 * work), worker.threads]
-        yield {**row, "ticks": ticks, "rate": spread([r * work for r in rates[worker]]),
-               "ratio": ticks["median"] * work / limit}
+        rate = spread([r * work for r in rates[worker]]) if ready[worker]["updates"] else None
+        yield {**row, "ticks": ticks, "rate": rate, "ratio": ticks["median"] * work / limit}
 
 
 def _differs(weights: list[float] | None, first: list[float] | None) -> str:

@@ -1,8 +1,9 @@
 """The work that all are asked to do, and what it comes to.
 
-At tick t each region r reads the context y (the wiring of :func:`benchmarks.speed.cases.wiring`: slices of other regions'
-predictions and of the source, 16 ticks old and more), predicts p = W y, compares it with the source, e = x - p, learns by
-W <- W + rate e y^T, and its mean squared error is recorded. float32 throughout; all regions are of one size.
+At tick t each region r reads the context y (the wiring of :func:`benchmarks.speed.cases.wiring`: slices of other
+regions' predictions and of the source, 16 ticks old and more), predicts p = W y, compares it with the source,
+e = x - p, learns by W <- W + rate e y^T, and its mean squared error is recorded. float32 throughout; all regions are of
+one size.
 """
 
 from __future__ import annotations

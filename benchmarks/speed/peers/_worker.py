@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.speed.clock import Turn
 from benchmarks.speed.peers import _problem
 
-CHECKED_TICKS, CHECKED_WEIGHTS = 48, 500
+CHECKED_TICKS, CHECKED_WEIGHTS = 32, 500
 STEP = 16
 
 
@@ -44,11 +44,13 @@ class Worker:
         run = self.peer.start(problem, self.variant, self.threads)
         run.run(CHECKED_TICKS)
         weights = run.weights()
-        self.turn = Turn(lambda n: run.run(n), 1.0, self.threads, step=STEP)
+        self.turn = Turn(lambda n: run.run(n), 1.0, self.threads, step=STEP, elsewhere=True)
+        compared = getattr(run, "updates", problem.updates) is not None
         if weights is None:
-            return {"weights": None}
+            return {"weights": None, "updates": compared}
         places = np.random.default_rng(0).integers(weights.size, size=CHECKED_WEIGHTS)
-        return {"weights": np.asarray(weights).reshape(-1)[places].astype(float).tolist()}
+        return {"weights": np.asarray(weights).reshape(-1)[places].astype(float).tolist(),
+                "updates": compared}
 
     def rate(self, seconds: float) -> dict[str, Any]:
         """One sample."""

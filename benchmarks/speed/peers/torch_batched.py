@@ -9,7 +9,8 @@ import numpy as np
 from benchmarks.speed.peers._problem import SLOTS, Problem
 
 NAME = "PyTorch"
-VARIANTS = {"eager": "torch.bmm and baddbmm_ in place", "compiled": "torch.compile of one tick, weights changed in place"}
+VARIANTS = {"eager": "torch.bmm and baddbmm_ in place",
+            "compiled": "torch.compile of one tick, weights changed in place"}
 DIFFERS = ""
 NEEDS = "torch"
 THREADS = (1, 2)
