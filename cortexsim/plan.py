@@ -13,8 +13,8 @@ import numpy as np
 
 from cortexsim.errors import GraphError
 from cortexsim.graph import RegionGraph
-from cortexsim.plan_order import LONGEST_BLOCK, Order, check_leaks, find_order, partition
-from cortexsim.plan_shapes import EdgePlan, RegionPlan, resolve_shapes
+from cortexsim.plan_order import LONGEST_BLOCK, Order, check_leaks, find_order, partition, settle_score_place
+from cortexsim.plan_shapes import EdgePlan, RegionPlan, Trial, resolve_shapes
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,6 @@ class SourcePlan:
     def size(self) -> int:
         """Number of values a sample has."""
         return int(np.prod(self.shape))
-
-
-@dataclass(frozen=True)
-class Trial:
-    """The trial clock: length in ticks, named spans, and the place in the trial at which regions are scored."""
-
-    length: int
-    spans: dict[str, tuple[int, int]]
-    score_at: int
-
-    def mask(self, span: str | None) -> int:
-        """The bit of a span (0 for none)."""
-        return 0 if span is None else 1 << list(self.spans).index(span)
-
-    def masks(self) -> np.ndarray:
-        """The bits of all spans that hold, for each place in the trial."""
-        bits = np.zeros(self.length, np.int64)
-        for name, (first, last) in self.spans.items():
-            bits[first:last] |= self.mask(name)
-        return bits
 
 
 @dataclass(frozen=True)
@@ -180,6 +160,10 @@ def make_plan(graph: Any, threads: int = 1, longest_block: int = LONGEST_BLOCK) 
     early_priors = trial is not None and "init" in trial.spans
     check_leaks(list(edges.values()), {name: source.known == "before" for name, source in sources.items()},
                 early_priors)
+    if trial:
+        forecasts = [name for name, region in sorted(regions.items()) if region.kind.scores == "forecast"]
+        outcomes = {name for name, source in sources.items() if source.known == "after"}
+        trial = settle_score_place(forecasts, list(edges.values()), outcomes, trial)
     order = find_order(sorted(regions), list(edges.values()), early_priors, longest_block)
     costs = {name: region.kind.cost(region.hyper, region.shapes) for name, region in regions.items()}
     delays: dict[str, int] = {}
@@ -213,7 +197,7 @@ def _trial(graph: RegionGraph) -> Trial | None:
     length = int(data["length"])
     spans = {name: (int(a), int(b)) for name, (a, b) in data.get("spans", {}).items()}
     score_at = data.get("score_at")
-    return Trial(length, spans, length - 1 if score_at is None else int(score_at))
+    return Trial(length, spans, -1 if score_at is None else int(score_at))
 
 
 def _parts(order: Order, costs: dict[str, tuple[float, float]], threads: int):

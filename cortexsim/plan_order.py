@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from cortexsim.errors import GraphError
 from cortexsim.kind import PORT_STEP, ROLE_STEP, STEPS
-from cortexsim.plan_shapes import EdgePlan
+from cortexsim.plan_shapes import EdgePlan, Trial
 
 LONGEST_BLOCK = 16
 
@@ -64,6 +64,84 @@ def check_leaks(edges: list[EdgePlan], known_before: dict[str, bool], early_prio
         elif edge.port != "prediction":
             raise GraphError(f"edge {edge.name!r}", f"leaks: {edge.port} is written after the outcome is known, and a "
                              f"{edge.role} of delay 0 is read before", hint="use delay 1, or read the prediction")
+
+
+def settle_score_place(forecasts: list[str], edges: list[EdgePlan], outcomes: set[str], trial: Trial) -> Trial:
+    """Find the place in the trial at which regions are scored, or refuse the one that was asked for.
+
+    Parameters
+    ----------
+    forecasts : list of str
+        The regions whose curves score a forecast.
+    edges : list of EdgePlan
+    outcomes : set of str
+        The sources that speak after the prediction.
+    trial : Trial
+        With `score_at` -1 where nobody asked for a place.
+
+    Returns
+    -------
+    Trial
+        Scored as asked, else at the last place at which no forecast knows its outcome.
+
+    Raises
+    ------
+    GraphError
+        Where a forecast would know the outcome before it is scored: names the region, an edge, and the place.
+    """
+    known, through = _first_knowledge(edges, outcomes, trial)
+    last = min((known.get((name, "predict"), trial.length) - 1 for name in forecasts), default=trial.length - 1)
+    if trial.score_at < 0:
+        return replace(trial, score_at=min(last, trial.length - 1))
+    for name in forecasts:
+        place = known.get((name, "predict"), trial.length)
+        if place <= trial.score_at:
+            raise GraphError(f"region {name!r}", f"leaks: it is scored at place {trial.score_at} of the trial, but may "
+                             f"know the outcome at place {place}, by way of edge {through[name]!r}",
+                             hint=f"limit such edges to a span after the scoring, or score at {last}")
+    return trial
+
+
+def _first_knowledge(edges: list[EdgePlan], outcomes: set[str], trial: Trial) -> tuple[dict, dict[str, str]]:
+    """The earliest place at which each (node, step) may know of the outcome, and an edge that brought it."""
+    known = {(name, "compare"): 0 for name in outcomes}
+    through: dict[str, str] = {}
+    leaving: dict[str, list[EdgePlan]] = defaultdict(list)
+    for edge in edges:
+        leaving[edge.source].append(edge)
+    waiting = sorted(outcomes)
+    while waiting:
+        source = waiting.pop()
+        for edge in leaving[source]:
+            spoken = known.get((source, PORT_STEP.get(edge.port, "compare")), trial.length)
+            place = _arrival(edge, spoken, trial)
+            early = edge.role == "prior" and "init" in trial.spans
+            step = "predict" if early else ROLE_STEP[edge.role]
+            if place < trial.length and _note(known, edge.target, step, place):
+                waiting.append(edge.target)
+                through.setdefault(edge.target, edge.name)
+    return known, through
+
+
+def _arrival(edge: EdgePlan, place: int, trial: Trial) -> int:
+    """The first place at which an edge delivers what its signal knows at `place` (the trial's length: never)."""
+    place += edge.delay
+    if edge.data["span"] is not None:
+        first, last = trial.spans[edge.data["span"]]
+        place = max(place, first)
+        return place if place < last else trial.length
+    return min(place, trial.length)
+
+
+def _note(known: dict[tuple[str, str], int], name: str, step: str, place: int) -> bool:
+    """Note that a step knows at `place`; so do the later steps, and the next tick, once it has learned from it."""
+    later = STEPS[STEPS.index(step):]
+    news = {(name, other): place for other in later}
+    if step != "predict":
+        news[name, "predict"] = place + 1
+    better = {node: at for node, at in news.items() if at < known.get(node, place + 2)}
+    known.update(better)
+    return bool(better)
 
 
 def _zero_delay_steps(edges: list[EdgePlan], regions: set[str], early_priors: bool) -> list[tuple]:

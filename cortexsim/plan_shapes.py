@@ -56,6 +56,26 @@ class RegionPlan:
     edges: dict[str, list[EdgePlan]]
 
 
+@dataclass(frozen=True)
+class Trial:
+    """The trial clock: length in ticks, named spans, and the place in the trial at which regions are scored."""
+
+    length: int
+    spans: dict[str, tuple[int, int]]
+    score_at: int
+
+    def mask(self, span: str | None) -> int:
+        """The bit of a span (0 for none)."""
+        return 0 if span is None else 1 << list(self.spans).index(span)
+
+    def masks(self) -> np.ndarray:
+        """The bits of all spans that hold, for each place in the trial."""
+        bits = np.zeros(self.length, np.int64)
+        for name, (first, last) in self.spans.items():
+            bits[first:last] |= self.mask(name)
+        return bits
+
+
 class Sizes:
     """Finds the shape of every port, region by region, as soon as the signals it depends on are known."""
 
