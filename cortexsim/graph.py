@@ -235,7 +235,8 @@ class RegionGraph(GraphFiles):
         spans : dict, optional
             Name to (first tick, tick after the last).
         score_at : int, optional
-            The tick of the trial at which regions are scored.
+            The tick of the trial at which regions are scored; by default the last one at which no forecast can know
+            the outcome. A plan refuses a later one.
         tick_ms : float, optional
             Duration of a tick in milliseconds.
 

@@ -133,19 +133,20 @@ def subspace_compare(r: Any) -> None:
 def subspace_update(r: Any) -> None:
     """W <- W + step y e^T (Oja), or y_i times what the units up to i leave over (Sanger)."""
     y, e = r.code.astype(float), r.error.astype(float)
-    r.state[:] = y / np.sqrt(r.variance + 1e-6) if r.whiten else y
     r.reconstruction[:] = r.target - r.error
     r.score[:] = (e**2).mean(), 0.0, (np.abs(y) < 1e-6).mean(), 0.0
+    n = int(r.updates[0]) + 1
+    rate = 1 / min(n, float(r.memory))
+    if r.learn:
+        r.variance += (rate * (y**2 - r.variance)).astype(np.float32)
+    r.state[:] = y / np.sqrt(r.variance + 1e-6) if r.whiten else y
     if not r.learn:
         return
     x = subspace_patches(r, r.target) - (subspace_patches(r, r.mean) if r.center else 0)
     positions = len(x)
     r.updates += 1
-    n = int(r.updates[0])
-    rate = 1 / min(n, float(r.memory))
     power = (x**2).sum() / positions
     r.power += rate * (power - r.power)
-    r.variance += (rate * (y**2 - r.variance)).astype(np.float32)
     step = float(r.learning_rate) / (max(float(r.power[0]), power) + 1e-12)
     if r.decay_updates > 0:
         step /= 1 + n / float(r.decay_updates)

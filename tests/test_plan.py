@@ -215,15 +215,46 @@ def test_a_ring_holds_the_longest_delay_and_a_block(delay, block, length):
     assert ring_length(delay, block) == length > delay + block - 1
 
 
+# ---------------------------------------------------------------------- trials: scored before the outcome is known
+
+def phased(score_at: int | None, span: str | None = None) -> cs.RegionGraph:
+    graph = cs.RegionGraph()
+    graph.set_trial(10, {"minus": (0, 6), "plus": (6, 10)}, score_at=score_at)
+    graph.add_source("x", size=3)
+    graph.add_region("guess")
+    graph.connect("x@0", "guess", role="target", **({"span": span, "outside": "silent"} if span else {}))
+    graph.connect("x@10", "guess")
+    return graph
+
+
+@pytest.mark.parametrize(("span", "place"), [(None, 0), ("plus", 6)])
+def test_a_trial_is_scored_at_the_last_place_at_which_no_forecast_knows_its_outcome(span, place):
+    # learning from a target at a place shows in the prediction of the next
+    assert cs.make_plan(phased(None, span)).trial.score_at == place
+    assert cs.make_plan(phased(place, span)).trial.score_at == place
+
+
+def test_a_forecast_that_would_know_its_outcome_before_it_is_scored_is_refused():
+    with pytest.raises(cs.GraphError) as late:
+        cs.make_plan(phased(7, "plus"))
+    assert str(late.value) == (
+        "region 'guess': leaks: it is scored at place 7 of the trial, but may know the outcome at place 7, by way of "
+        "edge 'x.value@0->guess:target'; limit such edges to a span after the scoring, or score at 6")
+    early = phased(5, "plus")
+    early.connect("x@2", "guess", span="minus", name="peek")
+    with pytest.raises(cs.GraphError, match="may know the outcome at place 2, by way of edge "):
+        cs.make_plan(early)
+
+
 # ---------------------------------------------------------------------- printing, size
 
 def test_a_plan_prints_what_it_decided():
     graph = graph_of(V1={"kind": "subspace", "predicts": "x", "size": 3, "period": 2, "offset": 1},
                      guess={"predicts": "V1.state", "context": ["V1.state@1", "motor"], "gate": "motor[0]"})
-    graph.set_trial(4, {"minus": (0, 3), "plus": (3, 4)}, score_at=2)
+    graph.set_trial(4, {"minus": (0, 3), "plus": (3, 4)}, score_at=0)
     text = str(cs.make_plan(graph))
     assert text.startswith("plan of small: 2 sources, 2 regions, 5 edges")
-    assert "trials of 4 ticks, spans minus [0, 3), plus [3, 4), scored at 2" in text
+    assert "trials of 4 ticks, spans minus [0, 3), plus [3, 4), scored at 0" in text
     rows = [line.split() for line in text.splitlines() if line.strip().startswith(("V1 ", "guess "))]
     assert rows[0][:5] == ["V1", "subspace", "4", "0", "0/1/2"] and "2+1" in rows[0]
     assert rows[1][:5] == ["guess", "delta", "3", "5", "0/3/4"] and "gated" in rows[1]

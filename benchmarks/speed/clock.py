@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 Job = Callable[[int], Any]
+PIECES = 6  # of a sample of several threads
+MOST = 1 << 30  # times in one call
 # where the processor's clocks are too coarse for a sample (Windows), the wall's must do
 FINE = time.get_clock_info("thread_time").resolution < 1e-5
 
@@ -40,8 +42,8 @@ def repeats(job: Job, seconds: float, now: Callable[[], float] = time.perf_count
     n = 1
     while True:
         took = min(_time(job, n, now) for _ in range(2))
-        if took > seconds / 4:
-            return max(1, int(n * seconds / took))
+        if took > seconds / 4 or n >= MOST:
+            return int(np.clip(n * seconds / max(took, 1e-9), 1, MOST))
         n *= int(np.clip(seconds / 2 / max(took, 1e-6), 2, 100))
 
 
@@ -49,9 +51,6 @@ def _time(job: Job, n: int, now: Callable[[], float]) -> float:
     started = now()
     job(n)
     return now() - started
-
-
-PIECES = 6
 
 
 class Turn:

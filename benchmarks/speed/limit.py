@@ -87,10 +87,10 @@ def wide_vectors(a, n, keep, add):
             _change_wide(address + i * step, keep, add)
 
 
-def loops() -> dict[str, Any]:
-    """The loops that are tried, by name."""
+def loops(count: int = 16 * UNROLLED) -> dict[str, Any]:
+    """The loops that are tried for so many weights, by name; each changes all of them."""
     found: dict[str, Any] = {"plain": plain, "2 streams": two_streams, "4 streams": four_streams}
-    if binding.get_host_cpu_features().get("avx512f"):
+    if binding.get_host_cpu_features().get("avx512f") and count % (16 * UNROLLED) == 0:
         found["512 bits"] = wide_vectors
     return found
 
@@ -114,10 +114,10 @@ def limit_job(loop: Any, arrays: list[np.ndarray]) -> Any:
 
 def best_loop(count: int, seconds: float = 0.005, rounds: int = 5) -> tuple[str, Any]:
     """The fastest loop over `count` weights on one thread, and its name."""
-    array = weights(count)
-    rates = in_turn({name: Turn(limit_job(loop, [array]), count) for name, loop in loops().items()}, rounds, seconds)
+    array, tried = weights(count), loops(count)
+    rates = in_turn({name: Turn(limit_job(loop, [array]), count) for name, loop in tried.items()}, rounds, seconds)
     name = max(rates, key=lambda key: spread(rates[key])["median"])
-    return name, loops()[name]
+    return name, tried[name]
 
 
 def limit_turn(count: int, threads: int = 1, own: bool = False) -> tuple[str, Turn]:

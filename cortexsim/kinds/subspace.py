@@ -8,7 +8,7 @@ Equation, in the names of the code (``x`` target less its running mean, ``y`` co
     step = learning_rate / (1 + updates / decay_updates) / max(|x|^2, its running mean)
 
 The rows of ``W`` come to span the principal subspace of the target (Oja), or to be its principal components in their
-order (Sanger). ``whiten`` divides each unit of the state by its running standard deviation.
+order (Sanger). ``whiten`` divides each unit of the state by its running standard deviation, this code included.
 
 Shapes: ``W`` (units, target); with a window on its target edge, each position of the region's sheet codes its own
 patch: ``W`` is (units, patch), or (features, patch) where the field shares its weights.
@@ -232,11 +232,12 @@ def _statistics(r):
 
 @helper
 def _update(r):
-    _emit(r)
-    r.score[1] = 0.0
     if r.learn == 0:
+        _emit(r)
         return
+    # first, so that whitening divides by a spread that knows this code: the first one cannot blow up
     step = _statistics(r)
+    _emit(r)
     error, target, mean, x = r.error, r.target, r.mean, r.patch
     count = max(1, r.target_edges[0, 2])
     features = r.code.shape[0] // count

@@ -180,7 +180,7 @@ def mixed_graphs() -> list[tuple[cs.RegionGraph, dict, int]]:
               "bits": (rng.random((25, 9)) < 0.3).astype(np.float32)}
     inputs["x"][7] = np.nan
     second = cs.RegionGraph()
-    second.set_trial(5, {"minus": (0, 3), "plus": (3, 5)}, score_at=2)
+    second.set_trial(5, {"minus": (0, 3), "plus": (3, 5)}, score_at=0)
     second.add_source("x", size=4)
     second.add_region("sheet", kind="contract.fake_kinds:Sense", predicts="x")
     second.add_region("low", kind="contract.fake_kinds:Settle", predicts="sheet.state", size=3, learn_at=4)

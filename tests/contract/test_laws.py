@@ -112,6 +112,22 @@ def test_nothing_of_a_trial_s_outcome_reaches_what_is_predicted_as_it_begins(ske
             assert same_bits(values[:end], two.signals[signal][:end]), signal
 
 
+@given(sketches(trials=True), SEEDS, st.integers(0, 2))
+def test_nothing_of_a_trial_s_outcome_reaches_a_forecast_before_it_is_scored(sketch, seed, row):
+    clean = sketch.inputs(3, seed)
+    noisy = {name: values.copy() for name, values in clean.items()}
+    for name in clean:
+        if sketch.known[name] == "after":
+            noisy[name][row] += 1
+    one, two = (run_story(sketch, inputs, 3) for inputs in (clean, noisy))
+    plan = cs.make_plan(sketch.build())
+    end = row * sketch.trial + plan.trial.score_at + 1
+    for name, region in plan.regions.items():
+        if region.kind.scores == "forecast" and "prediction" in region.ports:
+            signal = f"{name}.prediction"
+            assert same_bits(one.signals[signal][:end], two.signals[signal][:end]), signal
+
+
 @given(sketches(), SEEDS, SILENT)
 def test_predict_says_beforehand_what_the_run_predicts(sketch, seed, silent):
     rows = rows_of(sketch)

@@ -139,6 +139,7 @@ def measure(limits: dict[tuple[str, int], float], threads: int, quick: bool,
 def _one(case: tuple[int, int, int], workers: list[Process], limits: dict[tuple[str, int], float], rounds: int,
          seconds: float) -> Iterator[dict[str, Any]]:
     regions, units, context = case
+    workers = [worker for worker in workers if regions <= getattr(find(worker.name), "MOST", regions)]
     work = regions * units * context
     ready = {}
     for worker in workers:

@@ -16,7 +16,7 @@ VARIANTS = {"one layer": "columns of 16 cells, one of which is active in each, a
 DIFFERS = ("it learns sparse codes of symbols by another rule, touching only what active cells reach; only ticks can "
            "be compared, not updates")
 NEEDS = "pyaogmaneo"
-THREADS = (1, 2)
+THREADS = (1,)
 CELLS = 16
 
 

@@ -12,7 +12,8 @@ NAME = "ngc-learn"
 VARIANTS = {"HebbianSynapse": "all regions' synapses in two compiled processes, predict and learn"}
 DIFFERS = ""
 NEEDS = "ngclearn"
-THREADS = (1, 2)
+THREADS = (1,)
+MOST = 180
 
 
 class Run:
