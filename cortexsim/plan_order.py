@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cortexsim.errors import GraphError
 from cortexsim.kind import PORT_STEP, ROLE_STEP, STEPS
@@ -202,6 +200,11 @@ def _name_cycle(stuck: set, arcs: list[tuple], early_priors: bool) -> None:
 
 
 def _groups(n: int, pairs: np.ndarray) -> tuple[int, np.ndarray]:
+    """Number of strongly connected groups of nodes, and the group of each."""
+    # only a plan needs it, and it takes as long to import as all the rest
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     ones = np.ones(len(pairs), np.int8)
     matrix = coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     return connected_components(matrix, directed=True, connection="strong")

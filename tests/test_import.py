@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 
-# pandas is an extra, matplotlib and scipy.stats are slow to import
-NOT_AT_IMPORT = ("matplotlib", "pandas", "PIL", "scipy.stats", "scipy.optimize", "scipy.signal", "pytest",
+# pandas is an extra, matplotlib and the parts of scipy are slow to import
+NOT_AT_IMPORT = ("matplotlib", "pandas", "PIL", "scipy.sparse", "scipy.stats", "scipy.optimize", "scipy.signal", "pytest",
                  "psutil")
 
 MEASURE = """
