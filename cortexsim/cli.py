@@ -203,7 +203,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         options = parse(argv)
-        return options.action(options)
+        code = options.action(options)
+        # here, where a pipe that has closed can be answered, and not as the interpreter ends
+        sys.stdout.flush()
+        return code
     except SystemExit as stop:
         return int(stop.code or 0)
     except CortexsimError as error:

@@ -29,6 +29,8 @@ def _set_up_environment() -> None:
     # a test that starts a program of its own means this checkout, whatever is installed
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     os.environ["MPLBACKEND"] = "Agg"
+    # what is wrapped to the terminal is wrapped alike everywhere
+    os.environ["COLUMNS"] = "110"
     # BLAS threads of one worker would stand in the way of the other
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
