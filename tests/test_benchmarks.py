@@ -152,7 +152,7 @@ def result():
     """A result of tiny sizes, with all but what starts processes."""
     rows = limit.measure({"levels": {"L1": 8192}}, 1, quick=True)
     rows += kernels.measure(["delta", "subspace"], True, ((1, 16, 16), (2, 16, 32)))
-    rows += graphs.measure(LIMITS, 1, True, [(2, 16, 16)])
+    rows += graphs.measure(1, True, [(2, 16, 16)])
     rows += graphs.around(LIMITS, True, ((2, 16),))
     rows += sparse.measure(LIMITS, True, (1,), 16, 64)
     return {"format": 1, "date": "2020-01-01T00:00:00+00:00", "quick": True, "machine": machine.describe(),

@@ -65,7 +65,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     limits = {(row["case"]["level"], row["case"]["threads"]): row["rate"]["median"] for row in rows}
     sections = {
         "kernels": lambda: kernels.measure(list_kinds(), options.quick),
-        "graphs": lambda: graphs.measure(limits, options.threads, options.quick),
+        "graphs": lambda: graphs.measure(options.threads, options.quick),
         "around": lambda: graphs.around(limits, options.quick),
         "startup": lambda: startup.measure(limits, options.threads, options.quick),
         "sparse": lambda: sparse.measure(limits, options.quick),

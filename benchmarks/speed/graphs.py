@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.speed import cases, machine
 from benchmarks.speed.clock import Turn, in_turn, ratios, spread
+from benchmarks.speed.limit import limit_turn
 
 BLOCKS = (1, 8)
 REGIONS = (1, 16, 180, 1000, 5000)
@@ -25,14 +26,11 @@ def sizes(quick: bool) -> list[tuple[int, int, int]]:
     return [(n, units, context) for units, context in WIDTHS for n in REGIONS if 4.0 * n * units * context < room]
 
 
-def measure(limits: dict[tuple[str, int], float], threads: int, quick: bool,
-            wanted: list[tuple[int, int, int]] | None = None) -> Iterator[dict[str, Any]]:
+def measure(threads: int, quick: bool, wanted: list[tuple[int, int, int]] | None = None) -> Iterator[dict[str, Any]]:
     """One row for each graph, block length and number of threads.
 
     Parameters
     ----------
-    limits : dict
-        Level, threads -> weight updates per second, as measured in this run.
     threads : int
         The most threads.
     quick : bool
@@ -43,12 +41,11 @@ def measure(limits: dict[tuple[str, int], float], threads: int, quick: bool,
     dict
     """
     for regions, units, context in wanted or sizes(quick):
-        yield from one(regions, units, context, limits, threads, quick)
+        yield from one(regions, units, context, threads, quick)
 
 
-def one(regions: int, units: int, context: int, limits: dict[tuple[str, int], float], threads: int,
-        quick: bool) -> list[dict[str, Any]]:
-    """One graph at all block lengths and threads, all measured in turn, beside its kernels alone."""
+def one(regions: int, units: int, context: int, threads: int, quick: bool) -> list[dict[str, Any]]:
+    """One graph at all block lengths and threads, all measured in turn, beside its kernels alone and the limit."""
     work = regions * units * context
     seconds, rounds = (0.04, 5) if quick else (0.06, 7)
     if 4 * work > machine.LARGE:
@@ -59,6 +56,8 @@ def one(regions: int, units: int, context: int, limits: dict[tuple[str, int], fl
         graph = cases.build("delta", regions, units, context, **cases.plain(context))
         runs[block] = cases.Running(graph, threads, block, ticks=tick_count(units))
     turns = {"kernel": Turn(runs[1].bare(), work)}
+    for k in counts:
+        turns[f"limit/{k}"] = limit_turn(min(work, machine.LARGE // 4), k)[1]
     for block, running in runs.items():
         for k in counts:
             turns[f"{block}/{k}"] = Turn(running.run(k), work, k, step=block)
@@ -67,12 +66,12 @@ def one(regions: int, units: int, context: int, limits: dict[tuple[str, int], fl
     for block, running in runs.items():
         for k in counts:
             rate, alone = rates[f"{block}/{k}"], rates[f"{block}/1"]
-            limit = limits[machine.level_of(4 * work), k]
+            share = spread(ratios(rate, rates[f"limit/{k}"]))
             rows.append({
                 "section": "graphs", "case": {"regions": regions, "units": units, "context": context,
                                               "block": block, "threads": k},
                 "block_found": running.sim.plan.block, "rate": spread(rate), "ticks": spread([r / work for r in rate]),
-                "limit": limit, "ratio": spread(rate)["median"] / limit,
+                "limit": spread(rates[f"limit/{k}"]), "share": share, "ratio": share["median"],
                 "kernel": spread(ratios(rate, rates["kernel"])) if k == 1 else None,
                 "block_gain": spread(ratios(rate, rates[f"1/{k}"])),
                 "efficiency": spread(ratios(rate, [k * r for r in alone])) if k > 1 else None,

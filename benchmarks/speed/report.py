@@ -81,10 +81,11 @@ def graph_table(rows: list[Row]) -> str:
     for row in rows:
         case = row["case"]
         lines.append((dims(case), str(case["block"]), str(case["threads"]), count(row["ticks"]["median"]),
-                      giga(row["rate"]), percent(row["kernel"]), times(row["block_gain"]) if case["block"] > 1 else "",
-                      percent(row["efficiency"]), size(row["bytes"])))
+                      giga(row["rate"]), percent(row["share"]), percent(row["kernel"]),
+                      times(row["block_gain"]) if case["block"] > 1 else "", percent(row["efficiency"]),
+                      size(row["bytes"])))
     return table("Whole graphs of delta regions: D ticks a visit",
-                 ("size", "D", "threads", "ticks/s", "G updates/s", "of the kernels alone", "against D = 1",
+                 ("size", "D", "threads", "ticks/s", "G updates/s", "of the limit", "of the kernels", "against D = 1",
                   "efficiency", "memory"), lines)
 
 

@@ -130,7 +130,7 @@ def measure(limits: dict[tuple[str, int], float], threads: int, quick: bool,
                for k in find(name).THREADS if k <= threads]
     try:
         for case in cases or (QUICK if quick else CASES):
-            yield from _one(case, workers, limits, 3 if quick else 5, 0.1)
+            yield from _one(case, workers, limits, 3, 0.1)
     finally:
         for worker in workers:
             worker.close()
@@ -139,8 +139,8 @@ def measure(limits: dict[tuple[str, int], float], threads: int, quick: bool,
 def _one(case: tuple[int, int, int], workers: list[Process], limits: dict[tuple[str, int], float], rounds: int,
          seconds: float) -> Iterator[dict[str, Any]]:
     regions, units, context = case
-    workers = [worker for worker in workers if regions <= getattr(find(worker.name), "MOST", regions)]
     work = regions * units * context
+    workers = [worker for worker in workers if work <= getattr(find(worker.name), "MOST", work)]
     ready = {}
     for worker in workers:
         print(f"  peers {case}: {worker.name}, {worker.variant}, threads {worker.threads}", file=sys.stderr, flush=True)

@@ -13,7 +13,7 @@ VARIANTS = {"HebbianSynapse": "all regions' synapses in two compiled processes, 
 DIFFERS = ""
 NEEDS = "ngclearn"
 THREADS = (1,)
-MOST = 180
+MOST = 500_000
 
 
 class Run:
