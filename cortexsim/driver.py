@@ -1,8 +1,9 @@
 """The one compiled loop: ticks, blocks, threads. It knows no kind, and is the same code for every graph.
 
 A *block* is D ticks; a *visit* runs one region for the ticks of a block, calling its kernels at their addresses. What
-happens around a kernel is in ``bookkeeping.py``. numba's cache looks at one file when it decides whether code is old,
-so every entry point takes a stamp of the other files that went into it: an upgrade never runs stale code.
+happens around a kernel is in ``bookkeeping.py`` and ``scoring.py``. numba's cache looks at one file when it decides
+whether code is old, so every entry point takes a stamp of the other files that went into it: an upgrade never runs
+stale code.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ def _advance(T, r, step, t):
     """One step (0 predict, 1 compare, 2 update) of a region at a tick, or all three (-1) where nobody waits between."""
     regions, kernels, status = T.regions, T.kernels, T.status
     if step > 0 or begin(T, r, t):
-        fused = False
         if status[r, ON] == 1:
             pointer = T.words_address + 8 * regions[r, VIEW]
             gather(T, r, step, t)

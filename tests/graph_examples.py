@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import hyper
+
+
+def message(error: type[Exception], call, *args, **kwargs) -> str:
+    """The text of the error that a call raises, which must be of exactly that type."""
+    with pytest.raises(error) as caught:
+        call(*args, **kwargs)
+    assert type(caught.value) is error
+    return str(caught.value)
 
 
 class Settling:

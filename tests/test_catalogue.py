@@ -7,15 +7,7 @@ import pytest
 from cortexsim import catalogue
 from cortexsim.catalogue import find, load, load_toml, names, save_toml, to_toml
 from cortexsim.errors import FileError, GraphError, KindError
-from graph_examples import pair
-
-
-def message(error: type[Exception], call, *args) -> str:
-    with pytest.raises(error) as caught:
-        call(*args)
-    assert type(caught.value) is error
-    return str(caught.value)
-
+from graph_examples import message, pair
 
 # -- files and names -------------------------------------------------------------------------------------------------
 

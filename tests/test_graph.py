@@ -15,14 +15,7 @@ from cortexsim.errors import GraphError
 from cortexsim.fields import Dense, field_indices, window
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import find_kind
-from graph_examples import Backward, Settling, pair, random_graph, rich, u_net
-
-
-def message(error: type[Exception], call, *args, **kwargs) -> str:
-    with pytest.raises(error) as caught:
-        call(*args, **kwargs)
-    assert type(caught.value) is error
-    return str(caught.value)
+from graph_examples import Backward, Settling, message, pair, random_graph, rich, u_net
 
 
 @pytest.fixture

@@ -13,14 +13,7 @@ from cortexsim.errors import GraphError, KindError
 from cortexsim.fields import window
 from cortexsim.graph import RegionGraph
 from cortexsim.shorthand import select_indices
-from graph_examples import Settling, pair
-
-
-def message(error: type[Exception], call, *args, **kwargs) -> str:
-    with pytest.raises(error) as caught:
-        call(*args, **kwargs)
-    assert type(caught.value) is error
-    return str(caught.value)
+from graph_examples import Settling, message, pair
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cortexsim.errors import CortexsimError, FileError, GraphError, KindError
 from cortexsim.fields import window
 from cortexsim.graph import RegionGraph
-from graph_examples import pair, random_graph, rich, u_net
+from graph_examples import message, pair, random_graph, rich, u_net
 
 
 def by_graphml(graph, folder):
@@ -36,13 +36,6 @@ FORMATS = [by_graphml, by_json, by_networkx]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("graphs")
-
-
-def message(error: type[Exception], call, *args) -> str:
-    with pytest.raises(error) as caught:
-        call(*args)
-    assert type(caught.value) is error
-    return str(caught.value)
 
 
 # -- nothing is lost -------------------------------------------------------------------------------------------------

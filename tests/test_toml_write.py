@@ -13,14 +13,7 @@ from cortexsim.catalogue import load_toml, to_toml
 from cortexsim.errors import GraphError
 from cortexsim.fields import window
 from cortexsim.graph import RegionGraph
-from graph_examples import Backward, Settling, pair, random_graph, rich, u_net
-
-
-def message(error: type[Exception], call, *args) -> str:
-    with pytest.raises(error) as caught:
-        call(*args)
-    assert type(caught.value) is error
-    return str(caught.value)
+from graph_examples import Backward, Settling, message, pair, random_graph, rich, u_net
 
 
 def assert_comes_back(graph: RegionGraph) -> dict:
