@@ -27,7 +27,7 @@ PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = np.arange(5)
 SILENT = np.int64(-1)
 N_REGION = 50
 # columns of `kernels`: addresses, 0 where there is none
-PREDICT, COMPARE, UPDATE, TICK = range(4)
+PREDICT, COMPARE, UPDATE, TICK, FLUSH = range(5)
 # columns of `edges`
 (E_COUNT, E_COUNT_MASK, E_SIGNAL, E_SIZE, E_MASK, E_DELAY, E_START, E_LENGTH, E_INDEX, E_TO, E_CUT, E_SPAN, E_SILENT,
  E_PRESENT, E_DIRECT, E_LIST, E_WORD, E_SET) = range(18)

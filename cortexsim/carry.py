@@ -67,6 +67,7 @@ def time_shares(sim: Any) -> dict[str, float]:
 
 def reset_activity(sim: Any) -> None:
     """Clear signals, states and traces of every region; keep what its kind names as learned."""
+    sim.engine.flush()
     memory = sim.memory
     for name, region in sim.plan.regions.items():
         rng = np.random.default_rng(seed_of(sim.seed, name))
@@ -86,6 +87,7 @@ def reset_activity(sim: Any) -> None:
 
 def copy_simulation(sim: Any) -> Any:
     """A simulation with the same state and no shared memory."""
+    sim.engine.flush()
     twin = object.__new__(type(sim))
     twin.__dict__.update(sim.__dict__)
     twin.graph = sim.graph.copy()
@@ -128,6 +130,7 @@ def copy_values(old: Memory, new: Memory) -> None:
 
 def replan(sim: Any, graph: Any) -> None:
     """Plan the edited graph and carry over, by name, whatever still fits."""
+    sim.engine.flush()
     former = sim.graph, sim.plan
     if graph is not None:
         sim.graph = (graph if isinstance(graph, RegionGraph) else RegionGraph.from_networkx(graph)).copy()

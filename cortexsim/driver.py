@@ -16,6 +16,7 @@ from cortexsim import views
 from cortexsim.bookkeeping import (
     COMPARE,
     CYCLES,
+    FLUSH,
     ON,
     PREDICT,
     PROBE,
@@ -89,6 +90,17 @@ def run_units(address, first, last, t, end, block, predict_only, stamp=STAMP):
                 status[steps[a, 0], CYCLES] += cycles() - started
                 status[steps[a, 0], TIMED] += ticks
         t += ticks
+    restore(former)
+
+
+@njit(cache=True, **DRIVER_FLAGS)
+def flush(address, n_regions, stamp=STAMP):
+    """Let the regions do what their kernels have put off."""
+    T = tables_at(address)
+    former = flush_denormals()
+    for r in range(n_regions):
+        if T.kernels[r, FLUSH]:
+            call(T.kernels[r, FLUSH], T.words_address + 8 * T.regions[r, VIEW])
     restore(former)
 
 

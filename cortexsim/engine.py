@@ -11,7 +11,7 @@ import numpy as np
 
 from cortexsim import bookkeeping as d
 from cortexsim import driver, fallback, native
-from cortexsim.kind import STEPS
+from cortexsim.kind import KERNELS
 from cortexsim.plan import Plan
 from cortexsim.tables import Memory
 
@@ -63,6 +63,8 @@ class Engine:
         self.records = np.zeros(1, np.float32)
         self.record_start = 0
         self.ready = False
+        # kernels may have put off what they learned
+        self.behind = False
         self._words = np.zeros(d.TABLES.n_words, np.int64)
         self.why_fallback = ""
         self.names = plan.sequence
@@ -76,10 +78,10 @@ class Engine:
             kind = self.plan.regions[name].kind
             cells = self.memory.kernels[row]
             fused = name in self.plan.order.fused and kind.kernel("tick") is not None
-            for step, column in zip((*STEPS, "tick"), (d.PREDICT, d.COMPARE, d.UPDATE, d.TICK), strict=True):
+            for column, step in enumerate(KERNELS):
                 kernel = kind.kernel(step)
                 # a fused region still predicts alone: before its outcome is known, and where that is absent
-                unused = step in ("compare", "update") if fused else step == "tick"
+                unused = step in ("compare", "update") if fused else step in ("tick", "flush")
                 if kernel is None or unused:
                     cells[column] = 0
                 elif self.why_fallback:
@@ -108,6 +110,7 @@ class Engine:
         """Run the ticks [start, end), at most `block` of them a visit; sources must be staged."""
         self.prepare()
         address = self._tables()
+        self.behind = True
         if self.why_fallback:
             fallback.run(self, start, end, block)
         elif self.threads > 1 and len(self.plan.order.units) > 1:
@@ -119,6 +122,17 @@ class Engine:
                 numba.set_num_threads(former)
         else:
             driver.run_units(address, 0, len(self.plan.order.units), start, end, block, False)
+
+    def flush(self) -> None:
+        """Let the kernels do what they have put off, so that the arrays hold all that was learned."""
+        if not self.behind:
+            return
+        address = self._tables()
+        if self.why_fallback:
+            fallback.flush(self)
+        else:
+            driver.flush(address, len(self.names))
+        self.behind = False
 
     def run_predict(self, tick: int) -> None:
         """Run only the predict steps of a tick."""

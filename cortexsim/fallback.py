@@ -69,6 +69,14 @@ def run(engine: Any, start: int, end: int, block: int) -> None:
                     _advance(engine, T, int(r), int(step), t)
 
 
+def flush(engine: Any) -> None:
+    """Let the regions do what their kernels have put off."""
+    T = engine.namespace()
+    for r in range(len(engine.names)):
+        if T.kernels[r, d.FLUSH]:
+            _call(engine, r, "flush")
+
+
 def run_predict(engine: Any, tick: int) -> None:
     """Only the predict steps of a tick."""
     T = engine.namespace()

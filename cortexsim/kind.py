@@ -50,7 +50,7 @@ PORT_STEP = {"prediction": "predict", "error": "compare", "feedback": "compare",
 ROLE_STEP = {"context": "predict", "gate": "predict", "modulator": "predict", "target": "compare",
              "prior": "compare", "feedback": "update"}
 STEPS = ("predict", "compare", "update")
-KERNELS = ("predict", "compare", "update", "tick")
+KERNELS = ("predict", "compare", "update", "tick", "flush")
 
 
 @dataclass(frozen=True)

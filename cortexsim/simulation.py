@@ -125,8 +125,11 @@ class Simulation:
             if data.length is None:
                 raise InputError("run", "needs ticks=, since the data does not say how long it is")
             total = data.length * repeat
-        with self.recorder.bar(total if progress else 0) as bar:
-            self._run(data, self.tick + total, repeat, ticks is not None or trials is not None, bar)
+        try:
+            with self.recorder.bar(total if progress else 0) as bar:
+                self._run(data, self.tick + total, repeat, ticks is not None or trials is not None, bar)
+        finally:
+            self.engine.flush()
         return self.curves
 
     def _run(self, data: Inputs, end: int, repeat: int, exact: bool, bar: Any) -> None:
@@ -246,7 +249,10 @@ class Simulation:
             raise problem
         for name, row in values.items():
             self.engine.stage(name, self.tick, None if row is None else rows[name], present.get(name), repeat, repeat)
-        self._advance(repeat, 1)
+        try:
+            self._advance(repeat, 1)
+        finally:
+            self.engine.flush()
 
     # ------------------------------------------------------------------ changing it
 
@@ -377,6 +383,7 @@ class Simulation:
         """The arrays of a region by name, live: writing into them changes the simulation."""
         if region not in self.memory.arrays:
             raise InputError("parameters", f"there is no region {region!r}", hint=nearest(region, self.memory.arrays))
+        self.engine.flush()
         return dict(self.memory.arrays[region])
 
     def get(self, name: str) -> np.ndarray:

@@ -196,7 +196,7 @@ class Memory:
         # int32: the tables of a large graph compete with its weights for the caches
         self.regions = np.zeros((n, d.N_REGION), np.int32)
         self.edges = np.zeros((max(1, len(self.plan.edges)), d.N_EDGE), np.int32)
-        self.kernels = np.zeros((n, 4), np.int64)
+        self.kernels = np.zeros((n, 5), np.int64)
         self.limits = np.zeros((len(self.edges), 2), np.float64)
         row = 0
         for name in self.row:

@@ -31,8 +31,8 @@ def stamp(*files: Path) -> int:
     return int.from_bytes(hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()[:6], "big")
 
 
-# of the two files whose code becomes part of every kernel
-STAMP = stamp(*(Path(__file__).with_name(name) for name in ("views.py", "native.py", "rows.py")))
+# of the files whose code becomes part of every kernel
+STAMP = stamp(*(Path(__file__).with_name(name) for name in ("views.py", "native.py", "rows.py", "sweeps.py", "vectors.py")))
 
 SCALARS = ("tick", "trial", "place", "span", "learn", "reset", "key", "due", "n_dense")
 ARRAYS = (("context", "float32", 1), ("target", "float32", 1), ("prior", "float32", 1), ("feedback", "float32", 1),

@@ -30,7 +30,19 @@ from numba import njit
 from cortexsim.errors import KindError
 from cortexsim.kind import hyper
 from cortexsim.native import DRIVER_FLAGS
-from cortexsim.rows import blend, combine, dot, learn, learn_multiply, multiply
+from cortexsim.rows import (
+    add,
+    add_rows,
+    blend,
+    clear,
+    copy,
+    dot,
+    errors,
+    learn,
+    learn_multiply,
+    learn_rows,
+    multiply,
+)
 
 ROLES = ("context", "target", "gate", "modulator")
 NEEDS = ("context", "target")
@@ -89,8 +101,12 @@ def allocate(hyper, shapes, rng):
         "b": np.zeros(n, np.float32),
         "V_start": start,
         "g": np.zeros(n, np.float32),
-        "length": np.zeros(n, np.float32),
+        "some": np.zeros(n, np.float32),
         "seen": np.zeros(shapes.n_context if hyper.sparse else 0, np.float32),
+        # what the last tick found and the next sweep learns: W <- kept W + g last^T, if it is late
+        "last": np.zeros(0 if hyper.sparse else shapes.n_context, np.float32),
+        "kept": np.ones(1, np.float32),
+        "late": np.zeros(1, np.int64),
     }
 
 
@@ -103,126 +119,123 @@ def cost(hyper, shapes):
 
 @exact
 def _predict(r):
-    x, p, b, V, g, edges, ONE = r.context, r.prediction, r.b, r.V, r.g, r.context_edges, np.float32(1.0)
+    """The sums of all units; what the last tick put off is learned in the same sweep."""
+    x, p, g, late, active, seen = r.context, r.prediction, r.g, r.late[0], r.active, r.seen
     n, m = p.shape[0], r.W.shape[1]
-    for i in range(n):
-        p[i] = np.float32(0.0)
     if r.sparse == 1:
-        _sum_columns(r)
-    elif m > 0:
+        clear(p, 0, n)
+        for i in range(active.shape[0]):
+            seen[i] = x[active[i]]
+        add_rows(p, 0, n, r.Wt, 0, active, 0, active.shape[0], seen, 0)
+    elif m == 0:
+        clear(p, 0, n)
+    elif late == 1:
+        learn_multiply(r.W, 0, n, m, r.kept[0], g, 0, r.last, 0, x, 0, p, 0)
+    else:
         multiply(r.W, 0, n, m, x, 0, p, 0)
-    for k in range(edges.shape[0] if V.shape[0] else 0):
+    if r.V.shape[0]:
+        if late == 1:
+            _learn_fields(r)
+        _add_fields(r)
+    r.late[0] = 0
+    add(p, 0, n, r.b, 0)
+    if r.output == 1:
+        for i in range(n):
+            p[i] = np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-p[i])))
+    elif r.output == 2:
+        top, total = p[0], np.float32(0.0)
+        for i in range(1, n):
+            top = max(top, p[i])
+        for i in range(n):
+            p[i] = np.float32(math.exp(p[i] - top))
+            total += p[i]
+        for i in range(n):
+            p[i] /= total
+
+
+@exact
+def _add_fields(r):
+    x, p, V, some, edges = r.context, r.prediction, r.V, r.some, r.context_edges
+    n = p.shape[0]
+    for k in range(edges.shape[0]):
         here, rows, width, own = edges[k, 0], edges[k, 2], edges[k, 3], r.V_start[k]
         if rows == n and width == 1 and edges[k, 4] == 0:
-            blend(p, 0, n, ONE, V, own, x, here)
+            blend(p, 0, n, np.float32(1.0), V, own, x, here)
         elif rows > 0:
             features = n // rows
             for row in range(rows):
                 at = own if edges[k, 4] else own + row * features * width
-                multiply(V, at, features, width, x, here + row * width, g, row * features)
-            for i in range(n):
-                p[i] += g[i]
-    for i in range(n):
-        p[i] += b[i]
-    if r.output == 1:
-        for i in range(n):
-            p[i] = _sigmoid(p[i])
-    elif r.output == 2:
-        _softmax(p)
+                multiply(V, at, features, width, x, here + row * width, some, row * features)
+            add(p, 0, n, some, 0)
 
 
 @exact
-def _sum_columns(r):
-    """Add the columns of the active context units to the prediction."""
-    x, p, Wt, active, seen = r.context, r.prediction, r.Wt, r.active, r.seen
-    n, count, k = p.shape[0], active.shape[0], 0
-    for i in range(count):
-        seen[i] = x[active[i]]
-    while k + 4 <= count:
-        combine(p, 0, n, Wt, active[k] * n, active[k + 1] * n, active[k + 2] * n, active[k + 3] * n, seen, k)
-        k += 4
-    while k < count:
-        learn(p, 0, 1, n, np.float32(1.0), seen, k, Wt, active[k] * n)
-        k += 1
-
-
-@exact
-def _sigmoid(total):
-    return np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-total)))
-
-
-@exact
-def _softmax(p):
-    top, total = p[0], np.float32(0.0)
-    for i in range(1, p.shape[0]):
-        top = max(top, p[i])
-    for i in range(p.shape[0]):
-        p[i] = np.float32(math.exp(p[i] - top))
-        total += p[i]
-    for i in range(p.shape[0]):
-        p[i] /= total
-
-
-@exact
-def _step(r, length):
-    if r.normalise == 1:
-        return r.learning_rate / (r.floor + length + np.float32(r.bias))
-    return r.learning_rate
-
-
-@exact
-def _steps(r):
-    """Each unit's step times its error, in `g`; returns the squared size of the update."""
-    x, e, g, length, edges = r.context, r.error, r.g, r.length, r.context_edges
-    n = e.shape[0]
-    dense = dot(r.seen, 0, r.seen, 0, r.active.shape[0]) if r.sparse == 1 else dot(x, 0, x, 0, r.W.shape[1])
-    if r.V.shape[0] == 0:
-        step = _step(r, dense)
-        for i in range(n):
-            g[i] = step * e[i]
-        return dense * dot(g, 0, g, 0, n)
-    for i in range(n):
-        length[i] = dense
-    for k in range(edges.shape[0]):
-        here, rows, width = edges[k, 0], edges[k, 2], edges[k, 3]
-        if rows == n and width == 1:
-            blend(length, 0, n, np.float32(1.0), x, here, x, here)
-        elif rows > 0:
-            for row in range(rows):
-                seen = dot(x, here + row * width, x, here + row * width, width)
-                for i in range(row * (n // rows), (row + 1) * (n // rows)):
-                    length[i] += seen
-    for i in range(n):
-        g[i] = _step(r, length[i]) * e[i]
-        length[i] *= g[i]
-    return dot(g, 0, length, 0, n)
-
-
-@exact
-def _learn_fields(r, keep):
-    x, V, g, mean, edges = r.context, r.V, r.g, r.length, r.context_edges
+def _learn_fields(r):
+    z, V, g, some, edges, keep = r.last, r.V, r.g, r.some, r.context_edges, r.kept[0]
     n = g.shape[0]
     for k in range(edges.shape[0]):
         here, rows, width, own = edges[k, 0], edges[k, 2], edges[k, 3], r.V_start[k]
         if rows == n and width == 1 and edges[k, 4] == 0:
-            blend(V, own, n, keep, g, 0, x, here)
+            blend(V, own, n, keep, g, 0, z, here)
         elif rows > 0:
             features = n // rows
             # one set of weights for all positions: the mean of their updates, decayed once a tick
             share = np.float32(1.0) / np.float32(rows) if edges[k, 4] else np.float32(1.0)
             for i in range(n):
-                mean[i] = g[i] * share
+                some[i] = g[i] * share
             for row in range(rows):
                 at = own if edges[k, 4] else own + row * features * width
                 kept = keep if row == 0 or edges[k, 4] == 0 else np.float32(1.0)
-                learn(V, at, features, width, kept, mean, row * features, x, here + row * width)
+                learn(V, at, features, width, kept, some, row * features, z, here + row * width)
 
 
 @exact
-def _score(r, squared):
-    """Loss, size of the update, and how many units say nothing or are at their bounds."""
-    p, e, y, score = r.prediction, r.error, r.target, r.score
-    n, loss, dead, saturated = p.shape[0], 0.0, 0, 0
+def _field_steps(r, dense):
+    """Each unit's step times its error, in `g`; returns the squared size of the update."""
+    x, e, g, some, edges, bias = r.context, r.error, r.g, r.some, r.context_edges, np.float32(r.bias)
+    n = e.shape[0]
+    for i in range(n):
+        some[i] = dense
+    for k in range(edges.shape[0]):
+        here, rows, width = edges[k, 0], edges[k, 2], edges[k, 3]
+        if rows == n and width == 1:
+            blend(some, 0, n, np.float32(1.0), x, here, x, here)
+        elif rows > 0:
+            for row in range(rows):
+                length = dot(x, here + row * width, x, here + row * width, width)
+                for i in range(row * (n // rows), (row + 1) * (n // rows)):
+                    some[i] += length
+    for i in range(n):
+        rate = r.learning_rate / (r.floor + some[i] + bias) if r.normalise == 1 else r.learning_rate
+        g[i] = rate * e[i]
+        some[i] *= g[i]
+        r.b[i] += bias * g[i]
+    return dot(g, 0, some, 0, n)
+
+
+@exact
+def _learn(r):
+    """Score, and find what is to be learned: sparse weights learn it now, dense ones in the next sweep over them."""
+    x, p, e, y, g, active, seen, score = (r.context, r.prediction, r.error, r.target, r.g, r.active, r.seen, r.score)
+    n, m, bias, squared = g.shape[0], r.W.shape[1], np.float32(r.bias), np.float32(0.0)
+    keep = np.float32(1.0) - r.decay
+    if r.learn == 0:
+        loss = dot(e, 0, e, 0, n)
+    else:
+        dense = dot(seen, 0, seen, 0, active.shape[0]) if r.sparse == 1 else dot(x, 0, x, 0, m)
+        if r.V.shape[0]:
+            squared = _field_steps(r, dense)
+            loss = dot(e, 0, e, 0, n)
+        else:
+            step = r.learning_rate / (r.floor + dense + bias) if r.normalise == 1 else r.learning_rate
+            loss = errors(y, p, e, g, r.b, n, step, bias)
+            squared = dense * step * step * loss
+        if r.sparse == 1:
+            learn_rows(r.Wt, 0, n, active, 0, active.shape[0], keep, seen, 0, g, 0)
+        else:
+            copy(r.last, 0, x.shape[0], x, 0)
+            r.kept[0], r.late[0] = keep, 1
+    dead, saturated, bits = 0, 0, 0.0
     for i in range(n):
         dead += p[i] == 0
     if r.output > 0:
@@ -231,33 +244,21 @@ def _score(r, squared):
     if r.output == 2:
         for i in range(n):
             if y[i] > 0:
-                loss -= y[i] * math.log2(max(p[i], np.float32(1e-12)))
-    else:
-        loss = dot(e, 0, e, 0, n) / n
-    score[0] = loss
-    score[1] = math.sqrt(squared / max(1, n * r.context.shape[0]))
-    score[2] = dead / n
-    score[3] = saturated / n
+                bits -= y[i] * math.log2(max(p[i], np.float32(1e-12)))
+    score[0] = bits if r.output == 2 else loss / n
+    score[1] = math.sqrt(squared / max(1, n * x.shape[0]))
+    score[2], score[3] = dead / n, saturated / n
 
 
 @exact
-def _update(r):
-    x, g, b, Wt, active = r.context, r.g, r.b, r.Wt, r.active
-    n, m, squared = g.shape[0], r.W.shape[1], np.float32(0.0)
-    if r.learn == 1:
-        keep = np.float32(1.0) - r.decay
-        squared = _steps(r)
-        if r.sparse == 1:
-            for k in range(active.shape[0]):
-                learn(Wt, active[k] * n, 1, n, keep, r.seen, k, g, 0)
-        else:
-            learn(r.W, 0, n, m, keep, g, 0, x, 0)
+def _flush(r):
+    if r.late[0] == 1:
+        n, m = r.W.shape
+        if m > 0:
+            learn(r.W, 0, n, m, r.kept[0], r.g, 0, r.last, 0)
         if r.V.shape[0]:
-            _learn_fields(r, keep)
-        if r.bias == 1:
-            for i in range(n):
-                b[i] += g[i]
-    _score(r, squared)
+            _learn_fields(r)
+        r.late[0] = 0
 
 
 def predict(r):
@@ -267,43 +268,19 @@ def predict(r):
 
 def update(r):
     """W <- (1 - decay) W + step e x^T."""
-    _update(r)
-
-
-@exact
-def _tick_dense(r):
-    """Four rows learn while the next four are multiplied: every weight comes from memory once."""
-    W, x, y, p, e, g, b = r.W, r.context, r.target, r.prediction, r.error, r.g, r.b
-    n, m = W.shape
-    keep, sigmoid, length = np.float32(1.0) - r.decay, r.output == 1, dot(x, 0, x, 0, m)
-    step = _step(r, length)
-    bias = np.float32(r.bias)
-    done, ready = 0, min(n, 4)
-    multiply(W, 0, ready, m, x, 0, p, 0)
-    while done < n:
-        for k in range(done, ready):
-            total = p[k] + b[k]
-            if sigmoid:
-                total = np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-total)))
-            error = y[k] - total
-            p[k], e[k], g[k] = total, error, step * error
-            b[k] += bias * g[k]
-        if ready + 4 <= n:
-            learn_multiply(W, done * m, m, keep, g, done, x, 0, p, ready)
-            done, ready = ready, ready + 4
-        else:
-            learn(W, done * m, ready - done, m, keep, g, done, x, 0)
-            multiply(W, ready * m, n - ready, m, x, 0, p, ready)
-            done, ready = ready, n
-    _score(r, length * dot(g, 0, g, 0, n))
+    _learn(r)
+    _flush(r)
 
 
 def tick(r):
-    """All three steps, in one pass over the weights where dense ones are all there are, and units do not compete."""
-    if r.V.shape[0] == 0 and r.output != 2 and r.sparse == 0 and r.learn == 1:
-        _tick_dense(r)
-        return
+    """All three steps. What is learned waits for the next sweep, so that every weight comes from memory once a tick."""
     _predict(r)
-    for i in range(r.error.shape[0]):
-        r.error[i] = r.target[i] - r.prediction[i]
-    _update(r)
+    if r.learn == 0 or r.V.shape[0]:
+        for i in range(r.error.shape[0]):
+            r.error[i] = r.target[i] - r.prediction[i]
+    _learn(r)
+
+
+def flush(r):
+    """Learn what the last tick put off."""
+    _flush(r)

@@ -28,7 +28,7 @@ import numpy as np
 from cortexsim.errors import KindError
 from cortexsim.kind import hyper
 from cortexsim.native import helper
-from cortexsim.rows import combine, dot, learn, multiply
+from cortexsim.rows import clear, copy, dot, encode, learn, learn_encode
 
 ROLES = ("target", "gate", "modulator")
 NEEDS = ("target",)
@@ -91,6 +91,10 @@ def allocate(hyper, shapes, rng):
         "g": np.zeros(shapes.size, np.float32),
         "patch": np.zeros(width, np.float32),
         "rest": np.zeros(width, np.float32),
+        "now": np.zeros(1, np.float64),
+        # what the last tick found and the next sweep learns: W <- W + g last^T, position by position, if it is late
+        "last": np.zeros(count * width, np.float32),
+        "late": np.zeros(1, np.int64),
     }
 
 
@@ -102,163 +106,145 @@ def cost(hyper, shapes):
 
 
 @helper
-def _patch(r, values, k, out):
+def _patch(r, values, k, out, to):
     """Collect the patch of position `k` from every target edge."""
-    edges, at = r.target_edges, 0
+    edges, at = r.target_edges, to
     for j in range(edges.shape[0]):
         rows = max(1, edges[j, 2])
         width = (edges[j, 1] - edges[j, 0]) // rows
-        here = edges[j, 0] + k * width
-        for i in range(width):
-            out[at + i] = values[here + i]
+        copy(out, at, width, values, edges[j, 0] + k * width)
         at += width
 
 
 @helper
-def _unpatch(r, values, k, out):
-    edges, at = r.target_edges, 0
-    for j in range(edges.shape[0]):
-        rows = max(1, edges[j, 2])
-        width = (edges[j, 1] - edges[j, 0]) // rows
-        here = edges[j, 0] + k * width
-        for i in range(width):
-            out[here + i] = values[at + i]
-        at += width
-
-
-@helper
-def _encode(r, first, own, features):
-    """y = W x for one position; `rest` becomes x - W^T y, each row of the weights fetched once."""
-    W, x, y, rest = r.W, r.patch, r.code, r.rest
-    width, i = x.shape[0], 0
-    for j in range(width):
-        rest[j] = np.float32(0.0)
-    while i < features:
-        at, count = (own + i) * width, min(4, features - i)
-        multiply(W, at, count, width, x, 0, y, first + i)
-        if count == 4:
-            combine(rest, 0, width, W, at, at + width, at + 2 * width, at + 3 * width, y, first + i)
-        else:
-            for q in range(count):
-                learn(rest, 0, 1, width, np.float32(1.0), y, first + i + q, W, at + q * width)
-        i += count
-    for j in range(width):
-        rest[j] = x[j] - rest[j]
-
-
-@helper
-def _learn_oja(r, first, own, features, step):
-    """W <- W + step y e^T for one position, whose error lies in `rest`; returns the squared size of the update."""
-    y, e, g = r.code, r.rest, r.g
-    width = e.shape[0]
-    for i in range(first, first + features):
-        g[i] = step * y[i]
-    learn(r.W, own * width, features, width, np.float32(1.0), g, first, e, 0)
-    return dot(g, first, g, first, features) * dot(e, 0, e, 0, width)
-
-
-@helper
-def _learn_sanger(r, first, own, features, step):
-    """The same by Sanger's rule, which peels the units off the target, in `patch`, one by one."""
-    W, y, rest = r.W, r.code, r.patch
-    width = rest.shape[0]
-    squared = np.float32(0.0)
-    for i in range(features):
-        code = y[first + i]
-        g, length = step * code, np.float32(0.0)
-        for j in range(width):
-            rest[j] -= code * W[own + i, j]
-            length += rest[j] * rest[j]
-            W[own + i, j] += g * rest[j]
-        squared += g * g * length
-    return squared
+def _flush(r):
+    count, width = max(1, r.target_edges[0, 2]), r.patch.shape[0]
+    features = r.code.shape[0] // count
+    if r.late[0] == 1:
+        for k in range(count):
+            own = 0 if r.W.shape[0] == features else k * features * width
+            learn(r.W, own, features, width, np.float32(1.0), r.g, k * features, r.last, k * width)
+    r.late[0] = 0
 
 
 @helper
 def _compare(r):
-    target, error, mean, x = r.target, r.error, r.mean, r.patch
-    count = max(1, r.target_edges[0, 2])
-    features = r.code.shape[0] // count
+    """Code and what it leaves over, position by position; what the last tick put off is learned in the same sweep."""
+    target, error, mean, x, rest, y, edges = r.target, r.error, r.mean, r.patch, r.rest, r.code, r.target_edges
+    count, width = max(1, edges[0, 2]), x.shape[0]
+    features = y.shape[0] // count
+    shared = r.W.shape[0] == features
+    if shared and count > 1:
+        _flush(r)
     # the centred target waits in `error` until its position is encoded
     for i in range(target.shape[0]):
         error[i] = target[i] - mean[i] if r.center == 1 else target[i]
+    power = 0.0
     for k in range(count):
-        own = 0 if r.W.shape[0] == features else k * features
-        _patch(r, error, k, x)
-        _encode(r, k * features, own, features)
-        _unpatch(r, r.rest, k, error)
+        own, first = 0 if shared else k * features * width, k * features
+        _patch(r, error, k, x, 0)
+        power += dot(x, 0, x, 0, width)
+        clear(rest, 0, width)
+        if r.late[0] == 1:
+            learn_encode(r.W, own, features, width, r.g, first, r.last, k * width, x, 0, y, first, rest, 0)
+        else:
+            encode(r.W, own, features, width, x, 0, y, first, rest, 0)
+        at = 0
+        for j in range(edges.shape[0]):
+            part = (edges[j, 1] - edges[j, 0]) // max(1, edges[j, 2])
+            here = edges[j, 0] + k * part
+            for i in range(part):
+                error[here + i] = x[at + i] - rest[at + i]
+            at += part
+    r.now[0] = power / count
+    r.late[0] = 0
 
 
 @helper
 def _emit(r):
     """Write state, reconstruction and the loss."""
     y, state, error, target = r.code, r.state, r.error, r.target
-    dead, loss = 0, 0.0
+    dead = 0
+    if r.whiten == 1:
+        for i in range(y.shape[0]):
+            state[i] = y[i] / np.float32(math.sqrt(r.variance[i] + np.float32(1e-6)))
+    else:
+        copy(state, 0, y.shape[0], y, 0)
     for i in range(y.shape[0]):
-        scale = np.float32(1.0)
-        if r.whiten == 1:
-            scale = np.float32(1.0) / np.float32(math.sqrt(r.variance[i] + np.float32(1e-6)))
-        state[i] = y[i] * scale
         dead += abs(y[i]) < np.float32(1e-6)
     for i in range(error.shape[0]):
         r.reconstruction[i] = target[i] - error[i]
-        loss += np.float64(error[i]) * error[i]
-    r.score[0] = loss / error.shape[0]
+    r.score[0] = dot(error, 0, error, 0, error.shape[0]) / error.shape[0]
+    r.score[1] = 0.0
     r.score[2] = dead / y.shape[0]
     r.score[3] = 0.0
 
 
 @helper
 def _statistics(r):
-    """Running power, variances and mean; returns the step of this update."""
-    target, mean, y = r.target, r.mean, r.code
+    """Running power and variances; returns the step of this update."""
+    y, power = r.code, r.now[0]
     r.updates[0] += 1
     n = r.updates[0]
     rate = 1.0 / min(float(n), float(r.memory))
-    power = 0.0
-    for i in range(target.shape[0]):
-        x = target[i] - mean[i] if r.center == 1 else target[i]
-        power += np.float64(x) * x
-    count = max(1, r.target_edges[0, 2])
-    r.power[0] += rate * (power / count - r.power[0])
+    r.power[0] += rate * (power - r.power[0])
     for i in range(y.shape[0]):
         r.variance[i] += np.float32(rate) * (y[i] * y[i] - r.variance[i])
     slow = 1.0
     if r.decay_updates > 0:
         slow = 1.0 / (1.0 + n / float(r.decay_updates))
     # the larger of the two: a target that suddenly grows must not throw the weights out of the ball
-    return np.float32(r.learning_rate * slow / (max(r.power[0], power / count) + 1e-12))
+    return np.float32(r.learning_rate * slow / (max(r.power[0], power) + 1e-12))
 
 
 @helper
-def _update(r):
+def _learn_sanger(r, k, first, own, features, step):
+    """Sanger's rule for one position, at once: it peels the units off the target itself, one by one."""
+    W, y, x, mean = r.W, r.code, r.patch, r.rest
+    width, squared = x.shape[0], np.float32(0.0)
+    _patch(r, r.target, k, x, 0)
+    if r.center == 1:
+        _patch(r, r.mean, k, mean, 0)
+        for j in range(width):
+            x[j] -= mean[j]
+    for i in range(features):
+        code = y[first + i]
+        g, length = step * code, np.float32(0.0)
+        for j in range(width):
+            x[j] -= code * W[own + i, j]
+            length += x[j] * x[j]
+            W[own + i, j] += g * x[j]
+        squared += g * g * length
+    return squared
+
+
+@helper
+def _learn(r):
+    """Emit, and find what is to be learned: Oja's rule leaves it to the next sweep over the weights."""
     if r.learn == 0:
         _emit(r)
         return
     # first, so that whitening divides by a spread that knows this code: the first one cannot blow up
     step = _statistics(r)
     _emit(r)
-    error, target, mean, x = r.error, r.target, r.mean, r.patch
-    count = max(1, r.target_edges[0, 2])
-    features = r.code.shape[0] // count
+    target, mean, y, g, last = r.target, r.mean, r.code, r.g, r.last
+    count, width = max(1, r.target_edges[0, 2]), r.patch.shape[0]
+    features = y.shape[0] // count
     shared = r.W.shape[0] == features
     if shared:
         step /= np.float32(count)
     squared = np.float32(0.0)
+    if r.rule == 0:
+        for i in range(y.shape[0]):
+            g[i] = step * y[i]
+        r.late[0] = 1
     for k in range(count):
-        own = 0 if shared else k * features
         first = k * features
         if r.rule == 1:
-            # Sanger's rule peels the units off the target itself, not off what all of them leave over
-            _patch(r, target, k, x)
-            if r.center == 1:
-                _patch(r, mean, k, r.rest)
-                for j in range(x.shape[0]):
-                    x[j] -= r.rest[j]
-            squared += _learn_sanger(r, first, own, features, step)
+            squared += _learn_sanger(r, k, first, 0 if shared else first, features, step)
         else:
-            _patch(r, error, k, r.rest)
-            squared += _learn_oja(r, first, own, features, step)
+            _patch(r, r.error, k, last, k * width)
+            squared += dot(g, first, g, first, features) * dot(last, k * width, last, k * width, width)
     r.score[1] = math.sqrt(squared / r.W.size)
     if r.center == 1:
         rate = np.float32(1.0 / r.updates[0])
@@ -277,4 +263,16 @@ def compare(r):
 
 def update(r):
     """W <- W + step y e^T, and the state goes out."""
-    _update(r)
+    _learn(r)
+    _flush(r)
+
+
+def tick(r):
+    """All three steps. What is learned waits for the next sweep, so that every weight comes from memory once a tick."""
+    _compare(r)
+    _learn(r)
+
+
+def flush(r):
+    """Learn what the last tick put off."""
+    _flush(r)
