@@ -61,6 +61,7 @@ def _written(typingctx):
     def codegen(context, builder, called, args):
         for name, (write, _) in WRITERS.items():
             function = _declared(builder.module, name)
+            function.attributes.add("optsize")
             write(Code(ir.IRBuilder(function.append_basic_block())), *function.args)
         return context.get_dummy_value()
 

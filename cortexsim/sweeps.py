@@ -10,100 +10,128 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils
 
-from cortexsim.vectors import FLOAT, INT, WIDTHS, Code, Sums
+from cortexsim.vectors import FLOAT, INT, INT32, LANES, VECTOR, Code, Sums
 
+# pairs of rows whose lanes are added up together
+PAIRS = 8
 # vectors of a row in registers while a list of rows goes by
-UNROLLED = 8
-
-
-def _dot(code, a, b, n):
-    sums = Sums(code, 1)
-    code.columns(n, lambda at, lanes: sums.add(0, code.load(a, at, lanes), code.load(b, at, lanes)))
-    code.builder.ret(sums.totals()[0])
+ACROSS = 8
 
 
 class _Sweep:
     """One way through the rows of a matrix: learn, multiply, or both."""
 
-    def __init__(self, code, W, n, learns=None, x=None, out=None):
+    def __init__(self, code: Code, W: Any, n: Any, learns: Any = None, x: Any = None, out: Any = None) -> None:
         self.code, self.W, self.n, self.learns, self.x, self.out = code, W, n, learns, x, out
+        self.whole = False
 
-    def rows(self, *numbers: Any) -> None:
-        """Go through some rows side by side."""
+    def rows(self, *numbers: Any) -> list[Any]:
+        """Go through some rows side by side; gives a vector for each, whose lanes are still to be added."""
         code, sums = self.code, Sums(self.code, len(numbers)) if self.x else None
         here = [code.at(self.W, code.builder.mul(number, self.n)) for number in numbers]
         if self.learns:
             keep, g, z = self.learns
-            steps = [code.number(g, number) for number in numbers]
+            steps = [code.splat(code.number(g, number)) for number in numbers]
+            kept = None if keep is None else code.splat(keep)
 
-        def step(at, lanes):
-            old = code.load(z, at, lanes) if self.learns else None
-            right = code.load(self.x, at, lanes) if self.x else None
-            for q, row in enumerate(here):
-                value = code.load(row, at, lanes)
-                if self.learns:
-                    kept = value if keep is None else code.times(code.splat(keep, lanes), value)
-                    value = code.times_plus(code.splat(steps[q], lanes), old, kept)
-                    code.store(value, row, at)
-                if sums:
-                    sums.add(q, value, right)
+        def step(places, mask):
+            old = [code.load(z, at, mask) for at in places] if self.learns else []
+            right = [code.load(self.x, at, mask) for at in places] if self.x else []
+            values = [[code.load(row, at, mask) for row in here] for at in places]
+            for k, at in enumerate(places):
+                for q, row in enumerate(here):
+                    value = values[k][q]
+                    if self.learns:
+                        value = value if kept is None else code.times(kept, value)
+                        value = code.times_plus(steps[q], old[k], value)
+                        code.store(value, row, at, mask)
+                    if sums:
+                        sums.add(q, k, value, right[k])
 
-        code.columns(self.n, step)
-        for number, total in zip(numbers, sums.totals() if sums else (), strict=False):
-            code.builder.store(total, code.at(self.out, number))
+        code.columns(self.n, step, 2, self.whole)
+        return sums.vectors() if sums else []
 
-    def all(self, count: Any, group: int = 1, after: Callable[..., None] | None = None) -> None:
-        """Go through all rows, `group` of each half at a time; ``after(*rows)`` follows each."""
-        code = self.code
-        half = code.below(code.builder.lshr(count, INT(1)), group)
-        with code.loop(INT(0), half, group) as first:
-            pairs = [(code.builder.add(first, INT(k)), code.builder.add(code.builder.add(first, half), INT(k)))
-                     for k in range(group)]
-            for pair in pairs:
-                self.rows(*pair)
+    def all(self, count: Any, group: int, after: Callable[..., None] | None = None) -> None:
+        """Go through all rows: `group` of each half, then one of each, then a last one.
+
+        ``after(*rows)`` follows when their products are there.
+        """
+        builder = self.code.builder
+        with builder.if_else(builder.icmp_signed("==", builder.and_(self.n, INT(LANES - 1)), INT(0))) as (whole, part):
+            for self.whole, branch in ((True, whole), (False, part)):
+                with branch:
+                    self._all(count, group, after)
+
+    def _all(self, count, group, after):
+        code, builder = self.code, self.code.builder
+        half = builder.lshr(count, INT(1))
+        many = code.below(half, group)
+        waiting = code.room(ir.ArrayType(VECTOR, 2 * group))
+        with code.loop(INT(0), many, group) as first:
+            with code.loop(INT(0), INT(group), 1) as k:
+                row = code.plus_index(first, k)
+                for side, vector in enumerate(self.rows(row, code.plus_index(row, half))):
+                    builder.store(vector, builder.gep(waiting, [INT(0), code.plus_index(k, side * group)]))
+            upper = code.plus_index(first, half)
+            if self.x:
+                found = code.totals([builder.load(builder.gep(waiting, [INT(0), INT(k)])) for k in range(2 * group)])
+                for side, row in enumerate((first, upper)):
+                    code.store(code.shuffle(found, found, range(side * group, (side + 1) * group)), self.out, row)
             if after:
-                after(*(row for pair in pairs for row in pair))
-        with code.loop(code.builder.shl(half, INT(1)), count, 1) as number:
-            self.rows(number)
-            if after:
-                after(number)
+                after(*(code.plus_index(row, k) for row in (first, upper) for k in range(group)))
+        with code.loop(many, half, 1) as row:
+            self._few(after, row, code.plus_index(row, half))
+        with code.where(builder.trunc(count, ir.IntType(1))):
+            self._few(after, code.plus_index(count, -1))
+
+    def _few(self, after, *numbers):
+        vectors = self.rows(*numbers)
+        if self.x:
+            found = self.code.totals(vectors)
+            for k, number in enumerate(numbers):
+                self.code.builder.store(self.code.builder.extract_element(found, INT32(k)),
+                                        self.code.at(self.out, number))
+        if after:
+            after(*numbers)
 
 
-def _keeping(code, keep, write):
-    """Write the sweep twice: once for weights that are kept whole, the usual case, which saves a product."""
-    with code.either(code.builder.fcmp_ordered("==", keep, FLOAT(1.0))) as (whole, part):
-        with whole:
-            write(None)
-        with part:
-            write(keep)
-    code.builder.ret_void()
+def _dot(code, a, b, n):
+    sums = Sums(code, 1)
+
+    def step(places, mask):
+        for turn, at in enumerate(places):
+            sums.add(0, turn, code.load(a, at, mask), code.load(b, at, mask))
+
+    code.columns(n, step, 2)
+    code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
 
 
 def _multiply(code, W, rows, n, x, out):
-    _Sweep(code, W, n, x=x, out=out).all(rows)
+    _Sweep(code, W, n, x=x, out=out).all(rows, PAIRS)
     code.builder.ret_void()
 
 
 def _learn(code, W, rows, n, keep, g, z):
-    _keeping(code, keep, lambda kept: _Sweep(code, W, n, (kept, g, z)).all(rows))
+    _Sweep(code, W, n, (keep, g, z)).all(rows, 1)
+    code.builder.ret_void()
 
 
 def _learn_multiply(code, W, rows, n, keep, g, z, x, out):
-    _keeping(code, keep, lambda kept: _Sweep(code, W, n, (kept, g, z), x, out).all(rows))
+    _Sweep(code, W, n, (keep, g, z), x, out).all(rows, PAIRS)
+    code.builder.ret_void()
 
 
 def _encoding(code, W, rows, n, x, y, out, learns=None):
     def spread(*numbers):
         """Add the rows, still in the nearest cache, times their codes."""
-        here = [(code.at(W, code.builder.mul(number, n)), code.number(y, number)) for number in numbers]
+        here = [(code.at(W, code.builder.mul(number, n)), code.splat(code.number(y, number))) for number in numbers]
 
-        def step(at, lanes):
-            total = code.load(out, at, lanes)
+        def step(places, mask):
+            total = code.load(out, places[0], mask)
             for row, value in here:
-                total = code.times_plus(code.splat(value, lanes), code.load(row, at, lanes), total)
-            code.store(total, out, at)
+                total = code.times_plus(value, code.load(row, places[0], mask), total)
+            code.store(total, out, places[0], mask)
 
         code.columns(n, step)
 
@@ -119,109 +147,107 @@ def _learn_encode(code, W, rows, n, g, z, x, y, out):
     _encoding(code, W, rows, n, x, y, out, (None, g, z))
 
 
-def _listed(code, W, n, active, count, width, step):
-    """``step(row, k, at)`` for the rows of a list: `width` columns at `at`, for one row after the other."""
+def _listed(code, W, n, active, count, f, step):
+    """``step(row, factor)`` for the rows of a list."""
     with code.loop(INT(0), count, 1) as k:
         number = code.builder.sext(code.number(active, k), INT)
-        step(code.at(W, code.builder.mul(number, n)), k, width)
+        step(code.at(W, code.builder.mul(number, n)), code.splat(code.number(f, k)))
 
 
 def _add_rows(code, out, n, W, active, count, f):
-    def part(at, width):
-        lanes = min(width, WIDTHS[0])
-        places = [code.builder.add(at, INT(k)) for k in range(0, width, lanes)]
-        slots = [cgutils.alloca_once(code.builder, ir.VectorType(FLOAT, lanes)) for _ in places]
-        for place, slot in zip(places, slots, strict=True):
-            code.builder.store(code.load(out, place, lanes), slot)
+    def part(places, mask):
+        slots = [code.room(VECTOR) for _ in places]
+        for at, slot in zip(places, slots, strict=True):
+            code.builder.store(code.load(out, at, mask), slot)
 
-        def step(row, k, width):
-            factor = code.splat(code.number(f, k), lanes)
-            for place, slot in zip(places, slots, strict=True):
-                code.builder.store(code.times_plus(factor, code.load(row, place, lanes), code.builder.load(slot)), slot)
+        def step(row, factor):
+            for at, slot in zip(places, slots, strict=True):
+                code.builder.store(code.times_plus(factor, code.load(row, at, mask), code.builder.load(slot)), slot)
 
-        _listed(code, W, n, active, count, width, step)
-        for place, slot in zip(places, slots, strict=True):
-            code.store(code.builder.load(slot), out, place)
+        _listed(code, W, n, active, count, f, step)
+        for at, slot in zip(places, slots, strict=True):
+            code.store(code.builder.load(slot), out, at, mask)
 
-    code.columns(n, part, UNROLLED)
+    code.columns(n, part, ACROSS)
     code.builder.ret_void()
 
 
 def _learn_rows(code, W, n, active, count, keep, f, g):
-    def write(kept):
-        def part(at, width):
-            lanes = min(width, WIDTHS[0])
-            places = [code.builder.add(at, INT(k)) for k in range(0, width, lanes)]
-            steps = [code.load(g, place, lanes) for place in places]
+    kept = code.splat(keep)
 
-            def step(row, k, width):
-                factor = code.splat(code.number(f, k), lanes)
-                for place, value in zip(places, steps, strict=True):
-                    weight = code.load(row, place, lanes)
-                    if kept is not None:
-                        weight = code.times(code.splat(kept, lanes), weight)
-                    code.store(code.times_plus(factor, value, weight), row, place)
+    def part(places, mask):
+        steps = [code.load(g, at, mask) for at in places]
 
-            _listed(code, W, n, active, count, width, step)
+        def step(row, factor):
+            for at, value in zip(places, steps, strict=True):
+                weight = code.times(kept, code.load(row, at, mask))
+                code.store(code.times_plus(factor, value, weight), row, at, mask)
 
-        code.columns(n, part, UNROLLED)
+        _listed(code, W, n, active, count, f, step)
 
-    _keeping(code, keep, write)
+    code.columns(n, part, ACROSS)
+    code.builder.ret_void()
+
+
+def _each(code, n, make):
+    """``make(load, store)`` for all numbers, a vector at a time."""
+    def step(places, mask):
+        make(lambda row: code.load(row, places[0], mask), lambda vector, row: code.store(vector, row, places[0], mask))
+
+    code.columns(n, step)
 
 
 def _blend(code, out, n, keep, a, b):
-    def step(at, lanes):
-        kept = code.times(code.splat(keep, lanes), code.load(out, at, lanes))
-        code.store(code.times_plus(code.load(a, at, lanes), code.load(b, at, lanes), kept), out, at)
-
-    code.columns(n, step)
+    kept = code.splat(keep)
+    _each(code, n, lambda load, store: store(code.times_plus(load(a), load(b), code.times(kept, load(out))), out))
     code.builder.ret_void()
 
 
 def _add(code, out, n, a):
-    code.columns(n, lambda at, lanes: code.store(code.plus(code.load(out, at, lanes), code.load(a, at, lanes)), out, at))
+    _each(code, n, lambda load, store: store(code.plus(load(out), load(a)), out))
     code.builder.ret_void()
 
 
 def _errors(code, y, p, e, g, b, n, step, bias):
-    sums = Sums(code, 1)
+    sums, rate, share = Sums(code, 1), code.splat(step), code.splat(bias)
 
-    def part(at, lanes):
-        error = code.minus(code.load(y, at, lanes), code.load(p, at, lanes))
-        change = code.times(code.splat(step, lanes), error)
-        code.store(error, e, at)
-        code.store(change, g, at)
-        code.store(code.times_plus(code.splat(bias, lanes), change, code.load(b, at, lanes)), b, at)
-        sums.add(0, error, error)
+    def part(places, mask):
+        for turn, at in enumerate(places):
+            error = code.minus(code.load(y, at, mask), code.load(p, at, mask))
+            change = code.times(rate, error)
+            code.store(error, e, at, mask)
+            code.store(change, g, at, mask)
+            code.store(code.times_plus(share, change, code.load(b, at, mask)), b, at, mask)
+            sums.add(0, turn, error, error)
 
-    code.columns(n, part)
-    code.builder.ret(sums.totals()[0])
+    code.columns(n, part, 2)
+    code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
 
 
 def _track(code, x, last, mean, n, rate, out):
-    sums = Sums(code, 2)
+    sums, share = Sums(code, 2), code.splat(rate)
 
-    def step(at, lanes):
-        now, middle = code.load(x, at, lanes), code.load(mean, at, lanes)
-        far, off = code.minus(now, code.load(last, at, lanes)), code.minus(now, middle)
-        sums.add(0, far, far)
-        sums.add(1, off, off)
-        code.store(now, last, at)
-        code.store(code.times_plus(code.splat(rate, lanes), off, middle), mean, at)
+    def make(places, mask):
+        for turn, at in enumerate(places):
+            now, middle = code.load(x, at, mask), code.load(mean, at, mask)
+            far, off = code.minus(now, code.load(last, at, mask)), code.minus(now, middle)
+            sums.add(0, turn, far, far)
+            sums.add(1, turn, off, off)
+            code.store(now, last, at, mask)
+            code.store(code.times_plus(share, off, middle), mean, at, mask)
 
-    code.columns(n, step)
-    for k, total in enumerate(sums.totals()):
-        code.builder.store(total, code.at(out, INT(k)))
+    code.columns(n, make, 2)
+    code.store(code.totals(sums.vectors()), out, INT(0))
     code.builder.ret_void()
 
 
 def _copy(code, out, n, a):
-    code.columns(n, lambda at, lanes: code.store(code.load(a, at, lanes), out, at))
+    _each(code, n, lambda load, store: store(load(a), out))
     code.builder.ret_void()
 
 
 def _clear(code, out, n):
-    code.columns(n, lambda at, lanes: code.store(code.splat(FLOAT(0.0), lanes), out, at))
+    _each(code, n, lambda load, store: store(VECTOR([0.0] * LANES), out))
     code.builder.ret_void()
 
 

@@ -1,8 +1,8 @@
 """Vectors, loops and sums as machine code: what the functions of :mod:`cortexsim.rows` are written with.
 
-A sum runs in 16 lanes, what is left over in 4 and then in 1, and the lanes are added in one order. Written down like
-this, the same sum has the same bits wherever it stands, and on any processor; a compiler that may reorder sums would
-choose for each loop anew.
+A sum runs in two vectors of 16 lanes in turn, what is left over fills up a last one with zeros, and the lanes are added
+half to half. Written down like this, the same sum has the same bits wherever it stands, and on any processor; a
+compiler that may reorder sums would choose for each loop anew.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
-WIDTHS = (16, 4, 1)
+LANES = 16
 FLOAT, INT, INT32, VOID = ir.FloatType(), ir.IntType(64), ir.IntType(32), ir.VoidType()
 ROW, BYTES, LIST = FLOAT.as_pointer(), ir.IntType(8).as_pointer(), INT32.as_pointer()
+VECTOR, MASK = ir.VectorType(FLOAT, LANES), ir.VectorType(ir.IntType(1), LANES)
+ZERO = VECTOR([0.0] * LANES)
 # numba puts its fastmath flags on every sum that has no flag; this one means nothing to a sum, and keeps the order
 FIXED = ("arcp",)
 
@@ -33,42 +35,80 @@ class Code:
         with cgutils.for_range_slice(self.builder, start, stop, INT(step), INT) as (at, _):
             yield at
 
+    @contextmanager
+    def where(self, condition: Any) -> Iterator[None]:
+        """Code that runs only if the condition holds."""
+        with self.builder.if_then(condition):
+            yield
+
+    def room(self, kind: Any) -> Any:
+        """Memory on the stack, as the last user left it (numba's own helper would fill it with zeros at every call)."""
+        with self.builder.goto_entry_block():
+            return self.builder.alloca(kind)
+
     def below(self, n: Any, step: int) -> Any:
         """The largest multiple of `step` (a power of two) up to `n`."""
         return self.builder.and_(n, INT(-step))
 
-    def columns(self, n: Any, step: Callable[[Any, int], None], unrolled: int = 1) -> None:
-        """``step(at, lanes)`` over all of 0..n; with `unrolled`, so many vectors of 16 lanes as one step where it fits."""
+    def plus_index(self, a: Any, b: Any) -> Any:
+        """Sum of two whole numbers; `b` may be a plain one."""
+        return self.builder.add(a, INT(b) if isinstance(b, int) else b)
+
+    def columns(self, n: Any, step: Callable[[list[Any], Any], None], together: int = 1, whole: bool = False) -> None:
+        """``step(places, mask)`` over all of 0..n: `together` vectors at a time, then one, then a last one in part.
+
+        With `whole`, n is known to hold no vector in part.
+        """
         done: Any = INT(0)
-        for lanes in WIDTHS if unrolled == 1 else (unrolled * WIDTHS[0], *WIDTHS):
-            end = self.below(n, lanes)
-            with self.loop(done, end, lanes) as at:
-                step(at, lanes)
+        for count in dict.fromkeys((together, 1)):
+            end = self.below(n, count * LANES)
+            with self.loop(done, end, count * LANES) as at:
+                step([self.plus_index(at, k * LANES) for k in range(count)], None)
             done = end
+        if whole:
+            return
+        with self.where(self.builder.icmp_signed("<", done, n)):
+            left = self.builder.trunc(self.builder.sub(n, done), INT32)
+            lanes = ir.VectorType(INT32, LANES)
+            first = self.builder.insert_element(lanes(ir.Undefined), left, INT32(0))
+            limit = self.builder.shuffle_vector(first, first, lanes([0] * LANES))
+            step([done], self.builder.icmp_signed("<", lanes(list(range(LANES))), limit))
 
     def at(self, array: Any, index: Any) -> Any:
         """Pointer to one element."""
         return self.builder.gep(array, [index])
 
-    def load(self, row: Any, at: Any, lanes: int) -> Any:
-        """A vector of a row."""
-        return self.builder.load(self._place(row, at, lanes), align=4)
+    def load(self, row: Any, at: Any, mask: Any = None) -> Any:
+        """A vector of a row; with a mask, zero where it says no."""
+        place = self._place(row, at, VECTOR)
+        if mask is None:
+            return self.builder.load(place, align=4)
+        return self._masked("load", VECTOR, [place, INT32(4), mask, ZERO])
 
-    def store(self, vector: Any, row: Any, at: Any) -> None:
-        """Write a vector into a row."""
-        self.builder.store(vector, self._place(row, at, vector.type.count), align=4)
+    def store(self, vector: Any, row: Any, at: Any, mask: Any = None) -> None:
+        """Write a vector into a row, in part if there is a mask."""
+        place = self._place(row, at, vector.type)
+        if mask is None:
+            self.builder.store(vector, place, align=4)
+        else:
+            self._masked("store", VOID, [vector, place, INT32(4), mask])
 
-    def _place(self, row, at, lanes):
-        return self.builder.bitcast(self.at(row, at), ir.VectorType(FLOAT, lanes).as_pointer())
+    def _masked(self, verb, result, values):
+        kind = ir.FunctionType(result, [value.type for value in values])
+        name = f"llvm.masked.{verb}.v{LANES}f32.p0"
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), values)
+
+    def _place(self, row, at, kind):
+        return self.builder.bitcast(self.at(row, at), kind.as_pointer())
 
     def number(self, row: Any, index: Any) -> Any:
         """One number of a row."""
         return self.builder.load(self.at(row, index))
 
-    def splat(self, value: Any, lanes: int) -> Any:
+    def splat(self, value: Any) -> Any:
         """A vector with one number in every lane."""
-        vector = self.builder.insert_element(ir.VectorType(FLOAT, lanes)(ir.Undefined), value, INT32(0))
-        return self.shuffle(vector, vector, [0] * lanes)
+        vector = self.builder.insert_element(VECTOR(ir.Undefined), value, INT32(0))
+        return self.shuffle(vector, vector, [0] * LANES)
 
     def shuffle(self, a: Any, b: Any, lanes: Sequence[int]) -> Any:
         """The lanes of two vectors, picked by number."""
@@ -88,53 +128,39 @@ class Code:
 
     def times_plus(self, a: Any, b: Any, c: Any) -> Any:
         """a b + c, rounded once where the processor can."""
-        kind = ir.FunctionType(a.type, [a.type] * 3)
-        name = f"llvm.fmuladd.v{a.type.count}f32"
+        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+        name = f"llvm.fmuladd.v{LANES}f32"
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c])
 
-    @contextmanager
-    def either(self, condition: Any) -> Iterator[Any]:
-        """Two branches: gives a pair of contexts."""
-        with self.builder.if_else(condition) as (then, otherwise):
-            yield then, otherwise
+    def totals(self, vectors: Sequence[Any]) -> Any:
+        """The sums over the lanes of 1, 2, 4, ... vectors, as the lanes of one vector."""
+        found, size = list(vectors), LANES
+        while size > 1:
+            half = size // 2
+            # a vector holds one row after the other, `size` lanes of each: add the upper half of each to the lower
+            pairs = list(zip(found[::2], found[1::2], strict=True)) if len(found) > 1 else [(found[0], found[0])]
+            width = (2 if len(found) > 1 else 1) * found[0].type.count
+            low = [first + k for first in range(0, width, size) for k in range(half)]
+            found = [self.plus(self.shuffle(a, b, low), self.shuffle(a, b, [k + half for k in low])) for a, b in pairs]
+            size = half
+        return found[0]
 
 
 class Sums:
-    """The running sums of some rows (1, 2 or 4), in memory that the compiler turns into registers."""
+    """The running sums of some rows, in memory that the compiler turns into registers."""
 
     def __init__(self, code: Code, rows: int) -> None:
         self.code = code
-        self.slots: dict[int, list[Any]] = {}
-        for lanes in WIDTHS:
-            zero = ir.VectorType(FLOAT, lanes)([0.0] * lanes)
-            self.slots[lanes] = [cgutils.alloca_once(code.builder, zero.type) for _ in range(rows)]
-            for slot in self.slots[lanes]:
-                code.builder.store(zero, slot)
+        self.slots = [[code.room(VECTOR) for _ in range(2)] for _ in range(rows)]
+        for slot in (slot for pair in self.slots for slot in pair):
+            code.builder.store(ZERO, slot)
 
-    def add(self, row: int, a: Any, b: Any) -> None:
-        """Add the products of two vectors to the sum of a row."""
-        slot, builder = self.slots[a.type.count][row], self.code.builder
+    def add(self, row: int, turn: int, a: Any, b: Any) -> None:
+        """Add the products of two vectors to the sum of a row, in one or the other of its two vectors."""
+        slot, builder = self.slots[row][turn], self.code.builder
         builder.store(self.code.times_plus(a, b, builder.load(slot)), slot)
 
-    def totals(self) -> list[Any]:
-        """The sums, one number for each row."""
-        vector = self._joined(WIDTHS[0])
-        for lanes in WIDTHS[1:]:
-            vector = self.code.plus(self._folded(vector, lanes), self._joined(lanes))
-        return [self.code.builder.extract_element(vector, INT32(k)) for k in range(vector.type.count)]
-
-    def _joined(self, lanes):
-        vectors = [self.code.builder.load(slot) for slot in self.slots[lanes]]
-        while len(vectors) > 1:
-            count = 2 * vectors[0].type.count
-            vectors = [self.code.shuffle(a, b, range(count)) for a, b in zip(vectors[::2], vectors[1::2], strict=True)]
-        return vectors[0]
-
-    def _folded(self, vector, lanes):
-        rows = len(self.slots[lanes])
-        while vector.type.count > rows * lanes:
-            size = vector.type.count // rows
-            low = [row * size + k for row in range(rows) for k in range(size // 2)]
-            vector = self.code.plus(self.code.shuffle(vector, vector, low),
-                                    self.code.shuffle(vector, vector, [k + size // 2 for k in low]))
-        return vector
+    def vectors(self) -> list[Any]:
+        """One vector for each row, whose lanes are still to be added."""
+        load = self.code.builder.load
+        return [self.code.plus(load(first), load(second)) for first, second in self.slots]
