@@ -14,6 +14,8 @@ as in a ``tick`` that learns in the same sweep. They are compiled once, apart fr
 ``learn_rows``      W_k <- keep W_k + f_k g for the rows k of a list
 ``blend``           out <- keep out + a b, element by element
 ``add``             out <- out + a
+``subtract``        out = a - b
+``approach``        out <- out + rate (a - out)
 ``errors``          e = y - p, g = step e, b <- b + bias g; the sum of e_i^2
 ``track``           squared distances of x from `last` and from `mean`, which then become x and come nearer to it
 ``copy``, ``clear`` what they say
@@ -210,6 +212,18 @@ def blend(out: Array, o: int, n: int, keep: float, a: Array, i: int, b: Array, j
 def add(out: Array, o: int, n: int, a: Array, i: int) -> None:
     """``out = out + a`` for `n` numbers."""
     _part(out, o, n)[:] += _part(a, i, n)
+
+
+@_swept()
+def subtract(out: Array, o: int, n: int, a: Array, i: int, b: Array, j: int) -> None:
+    """``out = a - b`` for `n` numbers."""
+    _part(out, o, n)[:] = _part(a, i, n) - _part(b, j, n)
+
+
+@_swept()
+def approach(out: Array, o: int, n: int, rate: float, a: Array, i: int) -> None:
+    """``out = out + rate * (a - out)`` for `n` numbers."""
+    _part(out, o, n)[:] += rate * (_part(a, i, n) - _part(out, o, n))
 
 
 @_swept(0, 0, 0, 0, 0, result=types.float32)

@@ -17,6 +17,8 @@ from cortexsim.vectors import FLOAT, INT, INT32, LANES, VECTOR, Code, Sums
 PAIRS = 8
 # vectors of a row in registers while a list of rows goes by
 ACROSS = 8
+# numbers in a row of which eight no longer lie in the nearest cache, with all that goes with them
+LONG = 1024
 
 
 class _Sweep:
@@ -55,13 +57,29 @@ class _Sweep:
     def all(self, count: Any, group: int, after: Callable[..., None] | None = None) -> None:
         """Go through all rows: `group` of each half, then one of each, then a last one.
 
-        ``after(*rows)`` follows when their products are there.
+        ``after(*rows)`` follows when their products are there, and the rows still in the nearest cache.
         """
         builder = self.code.builder
+        if after:
+            # fewer rows where they are long, or they would not stay there
+            with builder.if_else(builder.icmp_signed(">", self.n, INT(LONG))) as (long, short):
+                with long:
+                    self._all(count, group // 2, after)
+                with short:
+                    self._whole_or_not(count, group, after)
+        else:
+            self._whole_or_not(count, group, after)
+
+    def _whole_or_not(self, count, group, after):
+        # most rows are whole vectors, and without code for the last part of one, loops are tighter
+        builder = self.code.builder
         with builder.if_else(builder.icmp_signed("==", builder.and_(self.n, INT(LANES - 1)), INT(0))) as (whole, part):
-            for self.whole, branch in ((True, whole), (False, part)):
-                with branch:
-                    self._all(count, group, after)
+            with whole:
+                self.whole = True
+                self._all(count, group, after)
+            with part:
+                self.whole = False
+                self._all(count, group, after)
 
     def _all(self, count, group, after):
         code, builder = self.code, self.code.builder
@@ -135,7 +153,7 @@ def _encoding(code, W, rows, n, x, y, out, learns=None):
 
         code.columns(n, step)
 
-    _Sweep(code, W, n, learns, x, y).all(rows, 2, spread)
+    _Sweep(code, W, n, learns, x, y).all(rows, 4, spread)
     code.builder.ret_void()
 
 
@@ -208,6 +226,17 @@ def _add(code, out, n, a):
     code.builder.ret_void()
 
 
+def _subtract(code, out, n, a, b):
+    _each(code, n, lambda load, store: store(code.minus(load(a), load(b)), out))
+    code.builder.ret_void()
+
+
+def _approach(code, out, n, rate, a):
+    share = code.splat(rate)
+    _each(code, n, lambda load, store: store(code.times_plus(share, code.minus(load(a), load(out)), load(out)), out))
+    code.builder.ret_void()
+
+
 def _errors(code, y, p, e, g, b, n, step, bias):
     sums, rate, share = Sums(code, 1), code.splat(step), code.splat(bias)
 
@@ -257,4 +286,5 @@ WRITERS: dict[str, tuple[Callable[..., None], str]] = {
     "learn_multiply": (_learn_multiply, "piifpppp"), "encode": (_encode, "piippp"),
     "learn_encode": (_learn_encode, "piippppp"), "add_rows": (_add_rows, "piplip"),
     "learn_rows": (_learn_rows, "pilifpp"), "blend": (_blend, "pifpp"), "add": (_add, "pip"),
+    "subtract": (_subtract, "pipp"), "approach": (_approach, "pifp"),
     "errors": (_errors, "pppppiff"), "track": (_track, "pppifp"), "copy": (_copy, "pip"), "clear": (_clear, "pi")}

@@ -42,6 +42,7 @@ from cortexsim.rows import (
     learn_multiply,
     learn_rows,
     multiply,
+    subtract,
 )
 
 ROLES = ("context", "target", "gate", "modulator")
@@ -192,7 +193,7 @@ def _learn_fields(r):
 @exact
 def _field_steps(r, dense):
     """Each unit's step times its error, in `g`; returns the squared size of the update."""
-    x, e, g, some, edges, bias = r.context, r.error, r.g, r.some, r.context_edges, np.float32(r.bias)
+    x, e, g, b, some, edges, bias = r.context, r.error, r.g, r.b, r.some, r.context_edges, np.float32(r.bias)
     n = e.shape[0]
     for i in range(n):
         some[i] = dense
@@ -209,7 +210,7 @@ def _field_steps(r, dense):
         rate = r.learning_rate / (r.floor + some[i] + bias) if r.normalise == 1 else r.learning_rate
         g[i] = rate * e[i]
         some[i] *= g[i]
-        r.b[i] += bias * g[i]
+        b[i] += bias * g[i]
     return dot(g, 0, some, 0, n)
 
 
@@ -276,8 +277,7 @@ def tick(r):
     """All three steps. What is learned waits for the next sweep, so that every weight comes from memory once a tick."""
     _predict(r)
     if r.learn == 0 or r.V.shape[0]:
-        for i in range(r.error.shape[0]):
-            r.error[i] = r.target[i] - r.prediction[i]
+        subtract(r.error, 0, r.error.shape[0], r.target, 0, r.prediction, 0)
     _learn(r)
 
 

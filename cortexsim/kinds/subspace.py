@@ -28,7 +28,7 @@ import numpy as np
 from cortexsim.errors import KindError
 from cortexsim.kind import hyper
 from cortexsim.native import helper
-from cortexsim.rows import clear, copy, dot, encode, learn, learn_encode
+from cortexsim.rows import approach, clear, copy, dot, encode, learn, learn_encode, subtract
 
 ROLES = ("target", "gate", "modulator")
 NEEDS = ("target",)
@@ -137,8 +137,10 @@ def _compare(r):
     if shared and count > 1:
         _flush(r)
     # the centred target waits in `error` until its position is encoded
-    for i in range(target.shape[0]):
-        error[i] = target[i] - mean[i] if r.center == 1 else target[i]
+    if r.center == 1:
+        subtract(error, 0, error.shape[0], target, 0, mean, 0)
+    else:
+        copy(error, 0, error.shape[0], target, 0)
     power = 0.0
     for k in range(count):
         own, first = 0 if shared else k * features * width, k * features
@@ -152,9 +154,7 @@ def _compare(r):
         at = 0
         for j in range(edges.shape[0]):
             part = (edges[j, 1] - edges[j, 0]) // max(1, edges[j, 2])
-            here = edges[j, 0] + k * part
-            for i in range(part):
-                error[here + i] = x[at + i] - rest[at + i]
+            subtract(error, edges[j, 0] + k * part, part, x, at, rest, at)
             at += part
     r.now[0] = power / count
     r.late[0] = 0
@@ -163,17 +163,15 @@ def _compare(r):
 @helper
 def _emit(r):
     """Write state, reconstruction and the loss."""
-    y, state, error, target = r.code, r.state, r.error, r.target
-    dead = 0
+    y, state, error, variance, dead = r.code, r.state, r.error, r.variance, 0
     if r.whiten == 1:
         for i in range(y.shape[0]):
-            state[i] = y[i] / np.float32(math.sqrt(r.variance[i] + np.float32(1e-6)))
+            state[i] = y[i] / np.float32(math.sqrt(variance[i] + np.float32(1e-6)))
     else:
         copy(state, 0, y.shape[0], y, 0)
     for i in range(y.shape[0]):
         dead += abs(y[i]) < np.float32(1e-6)
-    for i in range(error.shape[0]):
-        r.reconstruction[i] = target[i] - error[i]
+    subtract(r.reconstruction, 0, error.shape[0], r.target, 0, error, 0)
     r.score[0] = dot(error, 0, error, 0, error.shape[0]) / error.shape[0]
     r.score[1] = 0.0
     r.score[2] = dead / y.shape[0]
@@ -183,13 +181,14 @@ def _emit(r):
 @helper
 def _statistics(r):
     """Running power and variances; returns the step of this update."""
-    y, power = r.code, r.now[0]
+    y, variance, power = r.code, r.variance, r.now[0]
     r.updates[0] += 1
     n = r.updates[0]
     rate = 1.0 / min(float(n), float(r.memory))
+    share = np.float32(rate)
     r.power[0] += rate * (power - r.power[0])
     for i in range(y.shape[0]):
-        r.variance[i] += np.float32(rate) * (y[i] * y[i] - r.variance[i])
+        variance[i] += share * (y[i] * y[i] - variance[i])
     slow = 1.0
     if r.decay_updates > 0:
         slow = 1.0 / (1.0 + n / float(r.decay_updates))
@@ -227,7 +226,7 @@ def _learn(r):
     # first, so that whitening divides by a spread that knows this code: the first one cannot blow up
     step = _statistics(r)
     _emit(r)
-    target, mean, y, g, last = r.target, r.mean, r.code, r.g, r.last
+    mean, y, g, last = r.mean, r.code, r.g, r.last
     count, width = max(1, r.target_edges[0, 2]), r.patch.shape[0]
     features = y.shape[0] // count
     shared = r.W.shape[0] == features
@@ -247,9 +246,7 @@ def _learn(r):
             squared += dot(g, first, g, first, features) * dot(last, k * width, last, k * width, width)
     r.score[1] = math.sqrt(squared / r.W.size)
     if r.center == 1:
-        rate = np.float32(1.0 / r.updates[0])
-        for i in range(target.shape[0]):
-            mean[i] += rate * (target[i] - mean[i])
+        approach(mean, 0, mean.shape[0], 1.0 / r.updates[0], r.target, 0)
 
 
 def predict(r):
