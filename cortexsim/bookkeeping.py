@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from cortexsim.native import DRIVER_FLAGS
+from cortexsim.rows import clear, copy, subtract
 from cortexsim.views import HEADER, Layout
 
 # columns of `regions` (LIST_*: the ring of lists of active units, -1 where there is none, and whether its port is held
@@ -78,15 +79,12 @@ def copy_edge(T, e, slot, to):
     edges, gathered, signals = T.edges, T.gathered, T.signals
     n = edges[e, E_LENGTH]
     if slot < 0:
-        for i in range(n):
-            gathered[to + i] = np.float32(0.0)
+        clear(gathered, to, n)
         return
     at = edges[e, E_SIGNAL] + (slot & edges[e, E_MASK]) * edges[e, E_SIZE]
     index = edges[e, E_INDEX]
     if index < 0:
-        at += edges[e, E_START]
-        for i in range(n):
-            gathered[to + i] = signals[at + i]
+        copy(gathered, to, n, signals, at + edges[e, E_START])
         return
     indices = T.indices
     for i in range(n):
@@ -271,8 +269,7 @@ def target_there(T, r):
     T.status[r, ON] = 2
     for port in (ERROR, FEEDBACK_OUT):
         at = port_at(T, r, port, T.status[r, DUE])
-        for i in range(regions[r, PORT + 3 * port + 1]):
-            T.signals[at + i] = np.float32(0.0)
+        clear(T.signals, at, regions[r, PORT + 3 * port + 1])
     return False
 
 
@@ -284,8 +281,7 @@ def default_compare(T, r):
     due = T.status[r, DUE]
     p, e = port_at(T, r, PREDICTION, due), port_at(T, r, ERROR, due)
     y, values = target_place(T, r)
-    for i in range(T.regions[r, PORT + 3 * ERROR + 1]):
-        T.signals[e + i] = values[y + i] - T.signals[p + i]
+    subtract(T.signals, e, T.regions[r, PORT + 3 * ERROR + 1], values, y, T.signals, p)
 
 
 @compiled

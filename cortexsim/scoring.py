@@ -56,6 +56,7 @@ from cortexsim.bookkeeping import (
     target_place,
 )
 from cortexsim.native import KERNEL_FLAGS
+from cortexsim.rows import clear, copy, track
 
 # not cached: the loop that holds them is; with the flags of a kernel, or the sums of squares would not be vectorised
 compiled = njit(**KERNEL_FLAGS)
@@ -68,8 +69,11 @@ def hold(T, r):
     due = T.status[r, DUE]
     for port in (STATE, RECONSTRUCTION):
         at, before = port_at(T, r, port, due), port_at(T, r, port, due - 1)
-        for i in range(T.regions[r, PORT + 3 * port + 1]):
-            T.signals[at + i] = T.signals[before + i] if due > 0 else np.float32(0.0)
+        size = T.regions[r, PORT + 3 * port + 1]
+        if due > 0:
+            copy(T.signals, at, size, T.signals, before)
+        else:
+            clear(T.signals, at, size)
     if T.regions[r, LIST_HELD]:
         place, mask, size = T.regions[r, LIST_AT], T.regions[r, LIST_MASK], T.regions[r, LIST_SIZE]
         at, before = place + (due & mask) * size, place + ((due - 1) & mask) * size
@@ -153,9 +157,9 @@ def _baselines(T, r, seen):
     if T.regions[r, SCORED_AT] >= 0:
         place, values = T.regions[r, SCORED_AT], T.gathered
     baselines = T.baselines
-    loss_last, loss_mean = 0.0, 0.0
     rate = np.float32(1.0 / (seen + 1.0))
     if T.regions[r, BITS]:
+        loss_mean = 0.0
         # Krichevsky-Trofimov: half a count for each symbol; `mean` holds the frequencies
         for i in range(n):
             x = values[place + i]
@@ -163,14 +167,8 @@ def _baselines(T, r, seen):
                 loss_mean -= x * math.log2((baselines[own + n + i] * seen + 0.5) / (seen + 0.5 * n))
             baselines[own + n + i] += rate * (x - baselines[own + n + i])
         return math.nan, loss_mean
-    for i in range(n):
-        x = values[place + i]
-        a, b = x - baselines[own + i], x - baselines[own + n + i]
-        loss_last += np.float64(a * a)
-        loss_mean += np.float64(b * b)
-        baselines[own + i] = x
-        baselines[own + n + i] += rate * b
-    return loss_last / n, loss_mean / n
+    track(values, place, baselines, own, baselines, own + n, n, rate, baselines, own + 2 * n)
+    return baselines[own + 2 * n] / n, baselines[own + 2 * n + 1] / n
 
 
 @compiled
@@ -185,5 +183,7 @@ def record(T, r, t):
         to = probes[k, P_TO] + (t // every - (T.record_start + every - 1) // every) * size
         due = T.counts[regions[r, COUNT_AT] + (t & regions[r, COUNT_MASK])]
         at = port_at(T, r, probes[k, P_PORT], due)
-        for i in range(size):
-            records[to + i] = T.signals[at + i] if due >= 0 else np.float32(0.0)
+        if due >= 0:
+            copy(records, to, size, T.signals, at)
+        else:
+            clear(records, to, size)

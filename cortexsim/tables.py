@@ -186,7 +186,7 @@ class Memory:
                          for name in self.row for role in VIEWED}
         nobody = present.place(1)
         self.units_at = {name: present.place(3, aligned=False) for name in self.row}
-        self.baseline_at = {name: baselines.place(2 * self.plan.regions[name].shapes.n_target) for name in self.row}
+        self.baseline_at = {name: baselines.place(2 * self.plan.regions[name].shapes.n_target + 2) for name in self.row}
         self.words, self.present, self.baselines = words.make(), present.make(), baselines.make()
         self.reals = self.words.view(np.float64)
         self.defaults = np.zeros_like(self.reals)

@@ -93,7 +93,10 @@ def _view_getattr(context, builder, typ, value, attr):
     words = builder.bitcast(value, ir.IntType(64).as_pointer())
 
     def load(index):
-        return builder.load(cgutils.gep_inbounds(builder, words, index))
+        word = builder.load(cgutils.gep_inbounds(builder, words, index))
+        # the words of a view stay as they are while compiled code holds it: one load of each serves
+        word.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return word
 
     if what == "int":
         return load(word)
