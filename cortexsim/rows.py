@@ -18,6 +18,8 @@ as in a ``tick`` that learns in the same sweep. They are compiled once, apart fr
 ``approach``        out <- out + rate (a - out)
 ``errors``          e = y - p, g = step e, b <- b + bias g; the sum of e_i^2
 ``track``           squared distances of x from `last` and from `mean`, which then become x and come nearer to it
+``note``            out = a; the sum of a_i^2
+``zeros``           how many a_i are zero
 ``copy``, ``clear`` what they say
 ==================  ====================================================================================
 
@@ -51,7 +53,7 @@ Array = np.ndarray
 
 def _declared(module, name):
     kinds = {"p": ROW, "l": LIST, "i": INT, "f": FLOAT}
-    result = FLOAT if name in ("dot", "errors") else VOID
+    result = FLOAT if name in ("dot", "errors", "note", "zeros") else VOID
     kind = ir.FunctionType(result, [kinds[letter] for letter in WRITERS[name][1]])
     return cgutils.get_or_insert_function(module, kind, f"cortexsim.rows.{name}")
 
@@ -250,6 +252,19 @@ def track(x: Array, i: int, last: Array, j: int, mean: Array, k: int, n: int, ra
 def copy(out: Array, o: int, n: int, a: Array, i: int) -> None:
     """``out = a`` for `n` numbers."""
     _part(out, o, n)[:] = _part(a, i, n)
+
+
+@_swept(result=types.float32)
+def note(out: Array, o: int, n: int, a: Array, i: int) -> float:
+    """``out = a`` for `n` numbers; returns the sum of ``a * a``."""
+    copy(out, o, n, a, i)
+    return np.dot(_part(a, i, n), _part(a, i, n))
+
+
+@_swept(result=types.float32)
+def zeros(a: Array, i: int, n: int) -> float:
+    """How many of `n` numbers are zero."""
+    return np.float32((_part(a, i, n) == 0).sum())
 
 
 @_swept()

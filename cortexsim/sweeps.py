@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from cortexsim.vectors import FLOAT, INT, INT32, LANES, VECTOR, Code, Sums
+from cortexsim.vectors import INT, INT32, LANES, VECTOR, ZERO, Code, Sums
 
 # pairs of rows whose lanes are added up together
 PAIRS = 8
@@ -275,8 +275,35 @@ def _copy(code, out, n, a):
     code.builder.ret_void()
 
 
+def _note(code, out, n, a):
+    sums = Sums(code, 1)
+
+    def step(places, mask):
+        for turn, at in enumerate(places):
+            value = code.load(a, at, mask)
+            code.store(value, out, at, mask)
+            sums.add(0, turn, value, value)
+
+    code.columns(n, step, 2)
+    code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
+
+
+def _zeros(code, a, n):
+    ones, counts = VECTOR([1.0] * LANES), Sums(code, 1)
+
+    def step(places, mask):
+        for turn, at in enumerate(places):
+            zero = code.builder.fcmp_ordered("==", code.load(a, at, mask), ZERO)
+            if mask is not None:
+                zero = code.builder.and_(zero, mask)
+            counts.add(0, turn, code.builder.select(zero, ones, ZERO), ones)
+
+    code.columns(n, step, 2)
+    code.builder.ret(code.builder.extract_element(code.totals(counts.vectors()), INT32(0)))
+
+
 def _clear(code, out, n):
-    _each(code, n, lambda load, store: store(VECTOR([0.0] * LANES), out))
+    _each(code, n, lambda load, store: store(ZERO, out))
     code.builder.ret_void()
 
 
@@ -287,4 +314,4 @@ WRITERS: dict[str, tuple[Callable[..., None], str]] = {
     "learn_encode": (_learn_encode, "piippppp"), "add_rows": (_add_rows, "piplip"),
     "learn_rows": (_learn_rows, "pilifpp"), "blend": (_blend, "pifpp"), "add": (_add, "pip"),
     "subtract": (_subtract, "pipp"), "approach": (_approach, "pifp"),
-    "errors": (_errors, "pppppiff"), "track": (_track, "pppifp"), "copy": (_copy, "pip"), "clear": (_clear, "pi")}
+    "errors": (_errors, "pppppiff"), "track": (_track, "pppifp"), "copy": (_copy, "pip"), "note": (_note, "pip"), "zeros": (_zeros, "pi"), "clear": (_clear, "pi")}

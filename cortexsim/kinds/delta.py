@@ -42,7 +42,9 @@ from cortexsim.rows import (
     learn_multiply,
     learn_rows,
     multiply,
+    note,
     subtract,
+    zeros,
 )
 
 ROLES = ("context", "target", "gate", "modulator")
@@ -223,7 +225,12 @@ def _learn(r):
     if r.learn == 0:
         loss = dot(e, 0, e, 0, n)
     else:
-        dense = dot(seen, 0, seen, 0, active.shape[0]) if r.sparse == 1 else dot(x, 0, x, 0, m)
+        if r.sparse == 1:
+            dense = dot(seen, 0, seen, 0, active.shape[0])
+        else:
+            dense = note(r.last, 0, m, x, 0)
+            copy(r.last, m, x.shape[0] - m, x, m)
+            r.kept[0], r.late[0] = keep, 1
         if r.V.shape[0]:
             squared = _field_steps(r, dense)
             loss = dot(e, 0, e, 0, n)
@@ -233,12 +240,7 @@ def _learn(r):
             squared = dense * step * step * loss
         if r.sparse == 1:
             learn_rows(r.Wt, 0, n, active, 0, active.shape[0], keep, seen, 0, g, 0)
-        else:
-            copy(r.last, 0, x.shape[0], x, 0)
-            r.kept[0], r.late[0] = keep, 1
-    dead, saturated, bits = 0, 0, 0.0
-    for i in range(n):
-        dead += p[i] == 0
+    dead, saturated, bits = zeros(p, 0, n), 0, 0.0
     if r.output > 0:
         for i in range(n):
             saturated += p[i] > np.float32(0.999) or p[i] < np.float32(0.001)
