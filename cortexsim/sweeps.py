@@ -6,19 +6,27 @@ bring in ahead of time; rows that lie side by side they do not, and a single str
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 
 from cortexsim.vectors import INT, INT32, LANES, VECTOR, ZERO, Code, Sums
 
-# pairs of rows whose lanes are added up together
-PAIRS = 8
 # vectors of a row in registers while a list of rows goes by
 ACROSS = 8
 # numbers in a row of which eight no longer lie in the nearest cache, with all that goes with them
 LONG = 1024
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How to go through a matrix: the rows of each half whose lanes are added up together; and whether all rows are
+    made of whole vectors, which makes a tighter loop."""
+
+    group: int
+    whole: bool = False
 
 
 class _Sweep:
@@ -26,9 +34,31 @@ class _Sweep:
 
     def __init__(self, code: Code, W: Any, n: Any, learns: Any = None, x: Any = None, out: Any = None) -> None:
         self.code, self.W, self.n, self.learns, self.x, self.out = code, W, n, learns, x, out
-        self.whole = False
 
-    def rows(self, *numbers: Any) -> list[Any]:
+    def by(self, count: Any, ways: Sequence[tuple[Any, _Way]], after: Callable[..., None] | None = None) -> None:
+        """Go through all rows in the first way whose condition holds; the last one has none.
+
+        ``after(*rows)`` follows when their products are there, and the rows still in the nearest cache.
+        """
+        (condition, way), *others = ways
+        if condition is None:
+            self._all(count, way, after)
+            return
+        with self.code.builder.if_else(condition) as (then, otherwise):
+            with then:
+                self._all(count, way, after)
+            with otherwise:
+                self.by(count, others, after)
+
+    def whole(self) -> Any:
+        """The condition that a row holds no vector in part."""
+        return self.code.builder.icmp_signed("==", self.code.builder.and_(self.n, INT(LANES - 1)), INT(0))
+
+    def longer(self, length: int) -> Any:
+        """The condition that a row is longer than so many numbers."""
+        return self.code.builder.icmp_signed(">", self.n, INT(length))
+
+    def _rows(self, whole: bool, *numbers: Any) -> list[Any]:
         """Go through some rows side by side; gives a vector for each, whose lanes are still to be added."""
         code, sums = self.code, Sums(self.code, len(numbers)) if self.x else None
         here = [code.at(self.W, code.builder.mul(number, self.n)) for number in numbers]
@@ -51,60 +81,33 @@ class _Sweep:
                     if sums:
                         sums.add(q, k, value, right[k])
 
-        code.columns(self.n, step, 2, self.whole)
+        code.columns(self.n, step, 2, whole)
         return sums.vectors() if sums else []
 
-    def all(self, count: Any, group: int, after: Callable[..., None] | None = None) -> None:
-        """Go through all rows: `group` of each half, then one of each, then a last one.
-
-        ``after(*rows)`` follows when their products are there, and the rows still in the nearest cache.
-        """
-        builder = self.code.builder
-        if after:
-            # fewer rows where they are long, or they would not stay there
-            with builder.if_else(builder.icmp_signed(">", self.n, INT(LONG))) as (long, short):
-                with long:
-                    self._all(count, group // 2, after)
-                with short:
-                    self._whole_or_not(count, group, after)
-        else:
-            self._whole_or_not(count, group, after)
-
-    def _whole_or_not(self, count, group, after):
-        # most rows are whole vectors, and without code for the last part of one, loops are tighter
-        builder = self.code.builder
-        with builder.if_else(builder.icmp_signed("==", builder.and_(self.n, INT(LANES - 1)), INT(0))) as (whole, part):
-            with whole:
-                self.whole = True
-                self._all(count, group, after)
-            with part:
-                self.whole = False
-                self._all(count, group, after)
-
-    def _all(self, count, group, after):
-        code, builder = self.code, self.code.builder
+    def _all(self, count: Any, way: _Way, after: Callable[..., None] | None) -> None:
+        """A group of each half after the other, then one row of each, then a last one."""
+        code, builder, group = self.code, self.code.builder, way.group
         half = builder.lshr(count, INT(1))
         many = code.below(half, group)
         waiting = code.room(ir.ArrayType(VECTOR, 2 * group))
         with code.loop(INT(0), many, group) as first:
+            sides = first, code.plus_index(first, half)
             with code.loop(INT(0), INT(group), 1) as k:
-                row = code.plus_index(first, k)
-                for side, vector in enumerate(self.rows(row, code.plus_index(row, half))):
-                    builder.store(vector, builder.gep(waiting, [INT(0), code.plus_index(k, side * group)]))
-            upper = code.plus_index(first, half)
+                for q, vector in enumerate(self._rows(way.whole, *(code.plus_index(side, k) for side in sides))):
+                    builder.store(vector, builder.gep(waiting, [INT(0), code.plus_index(k, q * group)]))
             if self.x:
                 found = code.totals([builder.load(builder.gep(waiting, [INT(0), INT(k)])) for k in range(2 * group)])
-                for side, row in enumerate((first, upper)):
-                    code.store(code.shuffle(found, found, range(side * group, (side + 1) * group)), self.out, row)
+                for q, side in enumerate(sides):
+                    code.store(code.shuffle(found, found, range(q * group, (q + 1) * group)), self.out, side)
             if after:
-                after(*(code.plus_index(row, k) for row in (first, upper) for k in range(group)))
+                after(*(code.plus_index(side, k) for side in sides for k in range(group)))
         with code.loop(many, half, 1) as row:
-            self._few(after, row, code.plus_index(row, half))
+            self._few(way, after, row, code.plus_index(row, half))
         with code.where(builder.trunc(count, ir.IntType(1))):
-            self._few(after, code.plus_index(count, -1))
+            self._few(way, after, code.plus_index(count, -1))
 
-    def _few(self, after, *numbers):
-        vectors = self.rows(*numbers)
+    def _few(self, way, after, *numbers):
+        vectors = self._rows(way.whole, *numbers)
         if self.x:
             found = self.code.totals(vectors)
             for k, number in enumerate(numbers):
@@ -125,19 +128,22 @@ def _dot(code, a, b, n):
     code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
 
 
+def _multiplying(sweep, rows):
+    sweep.by(rows, [(sweep.whole(), _Way(8, True)), (None, _Way(8))])
+    sweep.code.builder.ret_void()
+
+
 def _multiply(code, W, rows, n, x, out):
-    _Sweep(code, W, n, x=x, out=out).all(rows, PAIRS)
-    code.builder.ret_void()
+    _multiplying(_Sweep(code, W, n, x=x, out=out), rows)
 
 
 def _learn(code, W, rows, n, keep, g, z):
-    _Sweep(code, W, n, (keep, g, z)).all(rows, 1)
+    _Sweep(code, W, n, (keep, g, z)).by(rows, [(None, _Way(1))])
     code.builder.ret_void()
 
 
 def _learn_multiply(code, W, rows, n, keep, g, z, x, out):
-    _Sweep(code, W, n, (keep, g, z), x, out).all(rows, PAIRS)
-    code.builder.ret_void()
+    _multiplying(_Sweep(code, W, n, (keep, g, z), x, out), rows)
 
 
 def _encoding(code, W, rows, n, x, y, out, learns=None):
@@ -153,7 +159,8 @@ def _encoding(code, W, rows, n, x, y, out, learns=None):
 
         code.columns(n, step)
 
-    _Sweep(code, W, n, learns, x, y).all(rows, 4, spread)
+    sweep = _Sweep(code, W, n, learns, x, y)
+    sweep.by(rows, [(sweep.longer(LONG), _Way(2)), (None, _Way(4))], spread)
     code.builder.ret_void()
 
 
