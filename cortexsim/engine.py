@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numba
@@ -123,6 +125,14 @@ class Engine:
         else:
             driver.run_units(address, 0, len(self.plan.order.units), start, end, block, False)
 
+    @contextmanager
+    def flushing(self) -> Iterator[None]:
+        """Flush at the end of a ``with`` block, whatever ends it."""
+        try:
+            yield
+        finally:
+            self.flush()
+
     def flush(self) -> None:
         """Let the kernels do what they have put off, so that the arrays hold all that was learned."""
         if not self.behind:
@@ -196,10 +206,10 @@ class Engine:
         if signal in memory.list_rings:
             start = memory.list_rings[signal]
             lists = memory.active[start : start + slots * (size + 1)].reshape(slots, size + 1)
-            for place, row in zip(places, rows, strict=True):
-                active = np.flatnonzero(row)
-                lists[place, 0] = len(active)
-                lists[place, 1 : 1 + len(active)] = active
+            row, unit = np.divmod(np.flatnonzero(np.ravel(rows) != 0), size)
+            numbers = np.bincount(row, minlength=len(rows))
+            lists[places, 0] = numbers
+            lists[places[row], 1 + np.arange(len(row)) - np.repeat(np.cumsum(numbers) - numbers, numbers)] = unit
 
     def staged_limit(self) -> int:
         """How many samples may be staged at once without overwriting what delayed edges still read."""

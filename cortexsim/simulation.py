@@ -125,11 +125,8 @@ class Simulation:
             if data.length is None:
                 raise InputError("run", "needs ticks=, since the data does not say how long it is")
             total = data.length * repeat
-        try:
-            with self.recorder.bar(total if progress else 0) as bar:
-                self._run(data, self.tick + total, repeat, ticks is not None or trials is not None, bar)
-        finally:
-            self.engine.flush()
+        with self.engine.flushing(), self.recorder.bar(total if progress else 0) as bar:
+            self._run(data, self.tick + total, repeat, ticks is not None or trials is not None, bar)
         return self.curves
 
     def _run(self, data: Inputs, end: int, repeat: int, exact: bool, bar: Any) -> None:
@@ -249,10 +246,8 @@ class Simulation:
             raise problem
         for name, row in values.items():
             self.engine.stage(name, self.tick, None if row is None else rows[name], present.get(name), repeat, repeat)
-        try:
+        with self.engine.flushing():
             self._advance(repeat, 1)
-        finally:
-            self.engine.flush()
 
     # ------------------------------------------------------------------ changing it
 

@@ -51,6 +51,8 @@ STAMPED = {(module.__name__, name) for module in (cortexsim.bookkeeping, cortexs
 INTRINSICS = {("cortexsim.native", name) for name in ("call", "caster", "cycles", "flush_denormals", "restore")}
 INTRINSICS |= {("cortexsim.views", name) for name in ("HEADER", "Layout", "stamp")}
 INTRINSICS |= {("cortexsim.rows", name) for name in cortexsim.rows.WRITERS}
+# the library of rows.py is stamped with the text of the files that write it
+INTRINSICS |= {("cortexsim.sweeps", "WRITERS"), ("cortexsim.vectors", "Code"), ("cortexsim.views", "TableType")}
 
 # what the contract of a kind defines, once for all kinds, in kind.py and docs/contract.md
 CONTRACT = (*KERNELS, "allocate", "ports", "cost", "SCORE", "SCORES")

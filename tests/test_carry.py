@@ -210,7 +210,7 @@ def test_ctrl_c_in_the_middle_of_a_run_keeps_state_and_curves_in_step(tmp_path):
     with subprocess.Popen([sys.executable, "-c", INTERRUPTED], env={**os.environ, "PYTHONPATH": path}, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout is not None and child.stdout.readline() == "ready\n"
-        time.sleep(0.3)
+        time.sleep(0.05)
         child.send_signal(signal.SIGINT)
         out, errors = child.communicate(timeout=120)
     assert child.returncode == 0, errors

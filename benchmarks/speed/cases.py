@@ -130,6 +130,7 @@ class Running:
 
     def bare(self) -> Any:
         """The job of running the kernels alone, `n` ticks."""
+        self.sim.engine.behind = True
         return bare_job(*kernels_of(self.sim))
 
     def weights(self) -> int:

@@ -2,7 +2,8 @@
 
 Every learning rule that touches all its weights at each tick must do at least that. The limit at a size is the best of
 several loops over an array of that size: plain, with 2 and 4 streams, and, where the processor has them, with vectors
-of 512 bits, which numba's compiler avoids on its own. A loop in C, compiled for the same processor, is no faster.
+of 512 bits, which numba's compiler avoids on its own, in 1 and 2 streams. A loop in C, compiled for the same processor,
+is no faster.
 """
 
 from __future__ import annotations
@@ -55,27 +56,27 @@ def four_streams(a, n, keep, add):
 
 
 @intrinsic
-def _change_wide(typingctx, address, keep, add):
-    """Change 16 x `UNROLLED` weights from `address` on, by vectors of 512 bits."""
+def _change_wide(typingctx, address, other, keep, add):
+    """Change 16 x `UNROLLED` weights by vectors of 512 bits, from `address` on and from `other` on in turn."""
 
     def codegen(context, builder, signature, args):
         wide = ir.VectorType(ir.FloatType(), 16)
-        start = builder.inttoptr(args[0], wide.as_pointer())
+        starts = [builder.inttoptr(arg, wide.as_pointer()) for arg in args[:2]]
 
         def filled(value):
             one = builder.insert_element(ir.Constant(wide, ir.Undefined), value, ir.IntType(32)(0))
             return builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined),
                                           ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16))
 
-        keep_wide, add_wide = filled(args[1]), filled(args[2])
-        for k in range(UNROLLED):
-            place = builder.gep(start, [ir.IntType(64)(k)])
-            value = builder.load(place, align=64)
-            value = builder.fadd(builder.fmul(value, keep_wide, flags=("contract",)), add_wide, flags=("contract",))
+        keep_wide, add_wide = filled(args[2]), filled(args[3])
+        places = [builder.gep(starts[k % 2], [ir.IntType(64)(k // 2)]) for k in range(UNROLLED)]
+        # all loads before the first store, or one would wait for a store whose address ends in the same bits
+        for place, value in [(place, builder.load(place, align=64)) for place in places]:
+            value = builder.fadd(builder.fmul(value, keep_wide, flags=("arcp",)), add_wide, flags=("arcp",))
             builder.store(value, place, align=64)
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.float32, types.float32), codegen
+    return types.void(types.int64, types.int64, types.float32, types.float32), codegen
 
 
 @njit(**FLAGS)
@@ -84,14 +85,27 @@ def wide_vectors(a, n, keep, add):
     address, step = a.ctypes.data, 64 * UNROLLED
     for _ in range(n):
         for i in range(4 * a.shape[0] // step):
-            _change_wide(address + i * step, keep, add)
+            _change_wide(address + i * step, address + i * step + step // 2, keep, add)
 
 
-def loops(count: int = 16 * UNROLLED) -> dict[str, Any]:
+@njit(**FLAGS)
+def wide_halves(a, n, keep, add):
+    """Both halves at once by vectors of 512 bits."""
+    address, step = a.ctypes.data, 64 * UNROLLED
+    half = 2 * a.shape[0]
+    for _ in range(n):
+        for i in range(2 * half // step):
+            _change_wide(address + i * step // 2, address + half + i * step // 2, keep, add)
+
+
+def loops(count: int = 32 * UNROLLED) -> dict[str, Any]:
     """The loops that are tried for so many weights, by name; each changes all of them."""
     found: dict[str, Any] = {"plain": plain, "2 streams": two_streams, "4 streams": four_streams}
-    if binding.get_host_cpu_features().get("avx512f") and count % (16 * UNROLLED) == 0:
-        found["512 bits"] = wide_vectors
+    if binding.get_host_cpu_features().get("avx512f"):
+        if count % (16 * UNROLLED) == 0:
+            found["512 bits"] = wide_vectors
+        if count % (32 * UNROLLED) == 0:
+            found["512 bits, 2 streams"] = wide_halves
     return found
 
 
