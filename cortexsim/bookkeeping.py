@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from cortexsim.native import DRIVER_FLAGS
+from cortexsim.native import DRIVER_FLAGS, INNER
 from cortexsim.rows import clear, copy, subtract
 from cortexsim.views import HEADER, Layout
 
@@ -60,7 +60,7 @@ W_PREDICTION, W_ERROR, W_STATE, W_RECONSTRUCTION, W_FEEDBACK_OUT = (
     HEADER.word[name] for name in ("prediction", "error", "state", "reconstruction", "feedback_out"))
 W_ACTIVE_OUT = HEADER.word["active_out"]
 # not cached: the loop that holds them is
-compiled = njit(**DRIVER_FLAGS)
+compiled = njit(**DRIVER_FLAGS, **INNER)
 
 
 @compiled

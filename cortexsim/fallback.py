@@ -24,6 +24,12 @@ def _compiled(kernel: Callable[[Any], None]) -> Callable[[Any], None]:
     return numba.njit(**native.KERNEL_FLAGS)(kernel)
 
 
+@cache
+def _open(function: Any) -> Callable[..., Any]:
+    """A function of the driver's, with a way in from Python."""
+    return function if numba.config.DISABLE_JIT else numba.njit(**native.DRIVER_FLAGS)(function.py_func)
+
+
 def _call(engine: Any, r: int, step: str) -> None:
     memory = engine.memory
     name = engine.names[r]
@@ -37,11 +43,11 @@ def _call(engine: Any, r: int, step: str) -> None:
 def _advance(engine: Any, T: Any, r: int, step: int, t: int) -> None:
     kernels, status = T.kernels[r], T.status[r]
     last = step in (-1, 2)
-    if step > 0 or d.begin(T, r, t):
+    if step > 0 or _open(d.begin)(T, r, t):
         if status[d.ON] == 1:
-            d.gather(T, r, step, t)
+            _open(d.gather)(T, r, step, t)
             compares = step in (-1, 1)
-            there = not compares or d.target_there(T, r)
+            there = not compares or _open(d.target_there)(T, r)
             fused = step < 0 and there and kernels[d.TICK] != 0
             if step <= 0 and not fused:
                 _call(engine, r, "predict")
@@ -49,13 +55,13 @@ def _advance(engine: Any, T: Any, r: int, step: int, t: int) -> None:
                 if kernels[d.COMPARE]:
                     _call(engine, r, "compare")
                 else:
-                    d.default_compare(T, r)
+                    _open(d.default_compare)(T, r)
             if there and last:
                 _call(engine, r, "tick" if fused else "update")
         if status[d.ON] and last:
-            scoring.finish(T, r, t)
+            _open(scoring.finish)(T, r, t)
     if last:
-        scoring.record(T, r, t)
+        _open(scoring.record)(T, r, t)
 
 
 def run(engine: Any, start: int, end: int, block: int) -> None:

@@ -31,7 +31,8 @@ from cortexsim.views import Layout, ViewType
 FASTMATH = {"reassoc", "contract", "nsz"}
 KERNEL_FLAGS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
 DRIVER_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-
+# of what only compiled code calls: no way in from Python, which takes as long to compile as the function
+INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
@@ -143,7 +144,7 @@ def address(kernel: Any, layout: Layout) -> int:
         rows.prepare()
         view = layout.type
         try:
-            dispatcher = numba.njit(types.void(view), cache=_cacheable(kernel), **KERNEL_FLAGS)(kernel)
+            dispatcher = numba.njit(types.void(view), cache=_cacheable(kernel), **KERNEL_FLAGS, **INNER)(kernel)
         except NumbaError as error:
             raise KindError(f"kernel {kernel.__qualname__!r} of {kernel.__module__!r}",
                             f"does not compile: {_reason(error)}") from error
@@ -209,7 +210,7 @@ def self_test() -> str:
 
 def helper(function: Any) -> Any:
     """Decorate a function that the kernels of the same file share: compiled with the flags of a kernel."""
-    return numba.njit(**KERNEL_FLAGS)(function)
+    return numba.njit(**KERNEL_FLAGS, **INNER)(function)
 
 
 @numba.njit(cache=True, **DRIVER_FLAGS)

@@ -55,11 +55,11 @@ from cortexsim.bookkeeping import (
     slot_of,
     target_place,
 )
-from cortexsim.native import KERNEL_FLAGS
+from cortexsim.native import INNER, KERNEL_FLAGS
 from cortexsim.rows import clear, copy, track
 
 # not cached: the loop that holds them is; with the flags of a kernel, or the sums of squares would not be vectorised
-compiled = njit(**KERNEL_FLAGS)
+compiled = njit(**KERNEL_FLAGS, **INNER)
 
 
 

@@ -29,7 +29,7 @@ from numba import njit
 
 from cortexsim.errors import KindError
 from cortexsim.kind import hyper
-from cortexsim.native import DRIVER_FLAGS
+from cortexsim.native import DRIVER_FLAGS, INNER
 from cortexsim.rows import (
     add,
     add_rows,
@@ -55,7 +55,7 @@ AXES = {"W": ("unit", "dense"), "V": ("field",), "Wt": ("context", "unit"), "b":
 OUTPUTS = ("linear", "sigmoid", "softmax")
 # sums are in rows.py; all else is computed as it is written, so that `tick` has the bits of its three steps
 # (said outright, for numba hands the flags of a kernel down to what it calls)
-exact = njit(fastmath=False, **DRIVER_FLAGS)
+exact = njit(fastmath=False, **DRIVER_FLAGS, **INNER)
 
 
 @dataclass(frozen=True)
