@@ -25,7 +25,7 @@ from cortexsim.views import HEADER, Layout
 CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = np.arange(23, 35, 2)
 PORT = 35
 PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = np.arange(5)
-SILENT = np.int64(-1)
+SILENT, NONE = np.int64(-1), np.int64(0)
 N_REGION = 50
 # columns of `kernels`: addresses, 0 where there is none
 PREDICT, COMPARE, UPDATE, TICK, FLUSH = range(5)
@@ -102,7 +102,7 @@ def _bring(T, e, span, t):
             return
         slot = SILENT
     T.present[edges[e, E_PRESENT]] = slot >= 0
-    to = edges[e, E_TO]
+    to = np.int64(edges[e, E_TO])
     if edges[e, E_DIRECT]:
         if slot >= 0:
             # one whole signal is all there is: the kernel reads it where it lies
@@ -158,7 +158,7 @@ def gather(T, r, step, t):
         first, last = regions[r, TARGET], regions[r, PRIOR + 1]
     elif step == 2:
         first = regions[r, FEEDBACK]
-    sparse, n = regions[r, SPARSE], 0
+    sparse, n = regions[r, SPARSE], NONE
     if sparse and step <= 0:
         for k in range(T.words[view + W_ACTIVE + 1]):
             T.gathered[regions[r, CONTEXT_AT] + T.active[regions[r, ACTIVE_AT] + k]] = np.float32(0.0)

@@ -13,6 +13,8 @@ from cortexsim.kind import PORT_STEP, ROLE_STEP, STEPS
 from cortexsim.plan_shapes import EdgePlan, Trial
 
 LONGEST_BLOCK = 16
+# edges up to which a plan does without SciPy
+FEW_EDGES = 2000
 
 
 @dataclass
@@ -201,7 +203,16 @@ def _name_cycle(stuck: set, arcs: list[tuple], early_priors: bool) -> None:
 
 def _groups(n: int, pairs: np.ndarray) -> tuple[int, np.ndarray]:
     """Number of strongly connected groups of nodes, and the group of each."""
-    # only a plan needs it, and it takes as long to import as all the rest
+    if len(pairs) <= FEW_EDGES:
+        graph = nx.DiGraph()
+        graph.add_nodes_from(range(n))
+        graph.add_edges_from(pairs.tolist())
+        found = list(nx.strongly_connected_components(graph))
+        group = np.zeros(n, np.int64)
+        for number, nodes in enumerate(found):
+            group[list(nodes)] = number
+        return len(found), group
+    # faster, but only for a large plan: it takes as long to import as all the rest of a start
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -265,7 +276,9 @@ def find_order(regions: list[str], edges: list[EdgePlan], early_priors: bool = F
     def acyclic(block: int) -> bool:
         return _groups(n_units, between[crossing & (delays < block)])[0] == n_units
 
-    block = max(d for d in range(1, longest + 1) if d == 1 or acyclic(d))
+    # more edges count, and cycles only come, where a block grows past a delay
+    grown = sorted({int(delay) + 1 for delay in delays[crossing] if 1 <= delay < longest})
+    block = next((d - 1 for d in grown if not acyclic(d)), longest)
     limit = None
     if block < longest:
         _, component = _groups(n_units, between[crossing & (delays <= block)])

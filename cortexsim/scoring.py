@@ -111,7 +111,7 @@ def _score_ahead(T, r, t):
         slot = slot_of(T, e, t)
         if slot < 0:
             return
-        copy_edge(T, e, slot, regions[r, SCORED_AT] + edges[e, E_TO] - regions[r, TARGET_AT])
+        copy_edge(T, e, slot, np.int64(regions[r, SCORED_AT] + edges[e, E_TO] - regions[r, TARGET_AT]))
     p, loss = port_at(T, r, PREDICTION, T.status[r, DUE]), 0.0
     n = regions[r, N_TARGET]
     for i in range(n):

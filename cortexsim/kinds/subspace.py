@@ -35,6 +35,8 @@ NEEDS = ("target",)
 PORTS = ("error", "state", "reconstruction")
 SCORES = "reconstruction"
 LEARNED = ("W", "mean", "variance", "power", "updates")
+# a number of numpy: for a plain one handed to a function, numba compiles that anew
+START = np.int64(0)
 AXES = {"W": ("unit", "target"), "mean": ("target",), "variance": ("unit",)}
 
 
@@ -144,7 +146,7 @@ def _compare(r):
     power = 0.0
     for k in range(count):
         own, first = 0 if shared else k * features * width, k * features
-        _patch(r, error, k, x, 0)
+        _patch(r, error, k, x, START)
         power += dot(x, 0, x, 0, width)
         clear(rest, 0, width)
         if r.late[0] == 1:
@@ -201,9 +203,9 @@ def _learn_sanger(r, k, first, own, features, step):
     """Sanger's rule for one position, at once: it peels the units off the target itself, one by one."""
     W, y, x, mean = r.W, r.code, r.patch, r.rest
     width, squared = x.shape[0], np.float32(0.0)
-    _patch(r, r.target, k, x, 0)
+    _patch(r, r.target, k, x, START)
     if r.center == 1:
-        _patch(r, r.mean, k, mean, 0)
+        _patch(r, r.mean, k, mean, START)
         for j in range(width):
             x[j] -= mean[j]
     for i in range(features):
