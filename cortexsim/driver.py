@@ -8,7 +8,9 @@ stale code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from numba import njit, prange
 
@@ -115,3 +117,19 @@ def run_parallel(address, t, end, block, stamp=STAMP):
             for p in prange(level_start[level], level_start[level + 1]):
                 run_units(address, parts[p, 0], parts[p, 1], t, t + ticks, ticks, False)
         t += ticks
+
+
+_entries: dict[Any, Callable[..., None]] = {}
+
+
+def enter(function: Any, *arguments: Any) -> None:
+    """Call one of the functions above from Python: always with the same types, so that numba need not look for them.
+
+    It would, each time, for a function with a default; to look takes longer than many a tick.
+    """
+    if function not in _entries:
+        function(*arguments)
+        (overload,) = function.overloads.values()
+        _entries[function] = overload.entry_point
+        return
+    _entries[function](*arguments, STAMP)

@@ -15,9 +15,11 @@ from cortexsim import bookkeeping as d
 from cortexsim import driver, fallback, native
 from cortexsim.kind import KERNELS
 from cortexsim.plan import Plan
+from cortexsim.rows import list_active
 from cortexsim.tables import Memory
 
-_TABLE_NAMES = tuple(name for name, _, _ in d.TABLE_ARRAYS)
+# tables of the engine's own, which may be other arrays at every call
+OWN_TABLES = ("curves", "probes", "records")
 
 
 class Uninterrupted:
@@ -90,22 +92,29 @@ class Engine:
                     cells[column] = 1
                 else:
                     cells[column] = native.address(kernel, self.memory.layouts[name])
+        self._fixed_tables()
         self.ready = True
 
-    def _tables(self) -> int:
-        """Write the driver's tables, and return their address."""
-        memory, words, place = self.memory, self._words, d.TABLES.word
-        scalars = {"learn": self.learn, "scoring": self.scoring, "bin_start": self.bin_start,
-                   "bin_shift": self.bin_shift, "trial_length": self.plan.trial.length if self.plan.trial else 0,
-                   "score_at": self.plan.trial.score_at if self.plan.trial else 0, "record_start": self.record_start,
-                   "signals_address": memory.signals.ctypes.data, "gathered_address": memory.gathered.ctypes.data,
-                   "words_address": memory.words.ctypes.data, "active_address": memory.active.ctypes.data,
-                   "n_levels": len(self.plan.parts)}
+    def _fixed_tables(self) -> None:
+        """Write the driver's tables, as far as they never change."""
+        memory, words, trial = self.memory, self._words, self.plan.trial
+        scalars = {"trial_length": trial.length if trial else 0, "score_at": trial.score_at if trial else 0,
+                   "n_levels": len(self.plan.parts),
+                   **{f"{name}_address": getattr(memory, name).ctypes.data
+                      for name in ("signals", "gathered", "words", "active")}}
         for name, value in scalars.items():
-            words[place[name]] = int(value)
-        own = {"curves": self.curves, "probes": self.probes, "records": self.records}
-        for name in _TABLE_NAMES:
-            d.TABLES.put(words, name, own[name] if name in own else getattr(memory, name))
+            words[d.TABLES.word[name]] = value
+        for name, _, _ in d.TABLE_ARRAYS:
+            if name not in OWN_TABLES:
+                d.TABLES.put(words, name, getattr(memory, name))
+
+    def _tables(self) -> int:
+        """Write what may have changed in the driver's tables, and return their address."""
+        words = self._words
+        for name in ("learn", "scoring", "bin_start", "bin_shift", "record_start"):
+            words[d.TABLES.word[name]] = int(getattr(self, name))
+        for name in OWN_TABLES:
+            d.TABLES.put(words, name, getattr(self, name))
         return words.ctypes.data
 
     def run(self, start: int, end: int, block: int) -> None:
@@ -119,11 +128,11 @@ class Engine:
             former = numba.get_num_threads()
             try:
                 numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
-                driver.run_parallel(address, start, end, block)
+                driver.enter(driver.run_parallel, address, start, end, block)
             finally:
                 numba.set_num_threads(former)
         else:
-            driver.run_units(address, 0, len(self.plan.order.units), start, end, block, False)
+            driver.enter(driver.run_units, address, 0, len(self.plan.order.units), start, end, block, False)
 
     @contextmanager
     def flushing(self) -> Iterator[None]:
@@ -141,7 +150,7 @@ class Engine:
         if self.why_fallback:
             fallback.flush(self)
         else:
-            driver.flush(address, len(self.names))
+            driver.enter(driver.flush, address, len(self.names))
         self.behind = False
 
     def run_predict(self, tick: int) -> None:
@@ -156,7 +165,7 @@ class Engine:
         if self.why_fallback:
             fallback.run_predict(self, tick)
         else:
-            driver.run_units(address, 0, len(self.plan.order.units), tick, tick + 1, 1, True)
+            driver.enter(driver.run_units, address, 0, len(self.plan.order.units), tick, tick + 1, 1, True)
         for (place, cell), (gathered, present) in zip(held, values, strict=True):
             memory.gathered[place], memory.present[cell] = gathered, present
 
@@ -198,18 +207,19 @@ class Engine:
             counts[ticks & (slots - 1)] = -1
             return
         first = tick // repeat
-        ring = memory.signals[at : at + size * slots].reshape(slots, size)
-        places = np.arange(first, first + len(rows)) & (slots - 1)
-        ring[places] = rows
         counts[ticks & (slots - 1)] = numbers if present is None else np.where(present[numbers - first], numbers, -1)
-        signal = f"{name}.value"
-        if signal in memory.list_rings:
-            start = memory.list_rings[signal]
-            lists = memory.active[start : start + slots * (size + 1)].reshape(slots, size + 1)
-            row, unit = np.divmod(np.flatnonzero(np.ravel(rows) != 0), size)
-            numbers = np.bincount(row, minlength=len(rows))
-            lists[places, 0] = numbers
-            lists[places[row], 1 + np.arange(len(row)) - np.repeat(np.cumsum(numbers) - numbers, numbers)] = unit
+        ring = memory.signals[at : at + size * slots].reshape(slots, size)
+        lists, list_at = None, memory.list_rings.get(f"{name}.value")
+        if list_at is not None:
+            lists = memory.active[list_at : list_at + slots * (size + 1)].reshape(slots, size + 1)
+        # to the end of the ring, and on from its start
+        place, left = first & (slots - 1), rows
+        while len(left):
+            stop = min(slots, place + len(left))
+            ring[place:stop] = left[: stop - place]
+            if lists is not None:
+                list_active(ring[place:stop], lists[place:stop])
+            left, place = left[stop - place :], 0
 
     def staged_limit(self) -> int:
         """How many samples may be staged at once without overwriting what delayed edges still read."""

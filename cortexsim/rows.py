@@ -18,6 +18,7 @@ as in a ``tick`` that learns in the same sweep. They are compiled once, apart fr
 ``approach``        out <- out + rate (a - out)
 ``errors``          e = y - p, g = step e, b <- b + bias g; the sum of e_i^2
 ``track``           squared distances of x from `last` and from `mean`, which then become x and come nearer to it
+``list_rows``       for each row of a matrix how many of its numbers are not zero, and which
 ``note``            out = a; the sum of a_i^2
 ``zeros``           how many a_i are zero
 ``copy``, ``clear`` what they say
@@ -29,6 +30,7 @@ A matrix is `rows` rows of `n` numbers, one after the other. Nothing is checked.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from functools import cache, update_wrapper
 from inspect import Signature, signature
@@ -88,11 +90,21 @@ def prepare() -> None:
     (overload,) = dispatcher.overloads.values()
     for name in WRITERS:
         symbol = f"cortexsim.rows.{name}"
-        llvm.add_symbol(symbol, overload.library.get_pointer_to_function(symbol))
+        _places[name] = overload.library.get_pointer_to_function(symbol)
+        llvm.add_symbol(symbol, _places[name])
     _kept.append(dispatcher)
 
 
 _kept: list[Any] = []
+_places: dict[str, int] = {}
+
+
+@cache
+def _from_python(name: str) -> Any:
+    """A function of the library for Python, to be called with addresses and numbers."""
+    prepare()
+    kinds = {"p": ctypes.c_void_p, "l": ctypes.c_void_p, "i": ctypes.c_int64, "f": ctypes.c_float}
+    return ctypes.CFUNCTYPE(None, *(kinds[letter] for letter in WRITERS[name][1]))(_places[name])
 
 
 def _caller(name: str, *places: int) -> Any:
@@ -252,6 +264,23 @@ def track(x: Array, i: int, last: Array, j: int, mean: Array, k: int, n: int, ra
 def copy(out: Array, o: int, n: int, a: Array, i: int) -> None:
     """``out = a`` for `n` numbers."""
     _part(out, o, n)[:] = _part(a, i, n)
+
+
+@_swept()
+def list_rows(x: Array, i: int, rows: int, n: int, out: Array, o: int) -> None:
+    """For each of the rows of a matrix, n + 1 whole numbers: how many of its numbers are not zero, and which."""
+    for row, place in zip(_part(x, i, rows * n).reshape(rows, n), _part(out, o, rows * (n + 1)).reshape(rows, n + 1),
+                          strict=True):
+        active = np.flatnonzero(row)
+        place[0], place[1 : 1 + len(active)] = len(active), active
+
+
+def list_active(x: Array, out: Array) -> None:
+    """Call :func:`list_rows` from Python, for a C-ordered matrix and its lists, one a row."""
+    if numba.config.DISABLE_JIT:
+        list_rows(x, 0, *x.shape, out, 0)
+    else:
+        _from_python("list_rows")(x.ctypes.data, *x.shape, out.ctypes.data)
 
 
 @_swept(result=types.float32)

@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from cortexsim.vectors import INT, INT32, LANES, VECTOR, ZERO, Code, Sums
+from cortexsim.vectors import FLOAT, INT, INT32, LANES, VECTOR, ZERO, Code, Sums
 
 # vectors of a row in registers while a list of rows goes by
 ACROSS = 8
@@ -282,6 +282,22 @@ def _copy(code, out, n, a):
     code.builder.ret_void()
 
 
+def _list_rows(code, x, rows, n, out):
+    width = code.plus_index(n, 1)
+    with code.loop(INT(0), rows, 1) as row:
+        here, there = code.at(x, code.builder.mul(row, n)), code.at(out, code.builder.mul(row, width))
+        found = code.room(INT)
+        code.builder.store(INT(0), found)
+        with code.loop(INT(0), n, 1) as k:
+            # written whether it is active or not: the next one writes over it, and nothing has to be guessed
+            count = code.builder.load(found)
+            code.builder.store(code.builder.trunc(k, INT32), code.at(there, code.plus_index(count, 1)))
+            active = code.builder.fcmp_unordered("!=", code.number(here, k), FLOAT(0.0))
+            code.builder.store(code.builder.add(count, code.builder.zext(active, INT)), found)
+        code.builder.store(code.builder.trunc(code.builder.load(found), INT32), there)
+    code.builder.ret_void()
+
+
 def _note(code, out, n, a):
     sums = Sums(code, 1)
 
@@ -321,4 +337,4 @@ WRITERS: dict[str, tuple[Callable[..., None], str]] = {
     "learn_encode": (_learn_encode, "piippppp"), "add_rows": (_add_rows, "piplip"),
     "learn_rows": (_learn_rows, "pilifpp"), "blend": (_blend, "pifpp"), "add": (_add, "pip"),
     "subtract": (_subtract, "pipp"), "approach": (_approach, "pifp"),
-    "errors": (_errors, "pppppiff"), "track": (_track, "pppifp"), "copy": (_copy, "pip"), "note": (_note, "pip"), "zeros": (_zeros, "pi"), "clear": (_clear, "pi")}
+    "errors": (_errors, "pppppiff"), "track": (_track, "pppifp"), "list_rows": (_list_rows, "piil"), "copy": (_copy, "pip"), "note": (_note, "pip"), "zeros": (_zeros, "pi"), "clear": (_clear, "pi")}
