@@ -17,16 +17,18 @@ from cortexsim.rows import clear, copy, subtract
 from cortexsim.views import HEADER, Layout
 
 # columns of `regions` (LIST_*: the ring of lists of active units, -1 where there is none, and whether its port is held
-# without a target; SCORED_AT: where the target lies that a trial is scored by, -1 where it is the target as usual)
+# without a target; SCORED_AT: where the target lies that a trial is scored by, -1 where it is the target as usual;
+# PORTS: the first of the ports it has, and the end of them)
 (VIEW, PERIOD, OFFSET, HOLD, COUNT_AT, COUNT_MASK, FROZEN, BITS, BASELINE, N_TARGET, TARGET_AT, SPARSE, ACTIVE_AT,
- CONTEXT_AT, SCORE_AT, PROBE, PROBE_END, EARLY, LIST_AT, LIST_MASK, LIST_SIZE, LIST_HELD, SCORED_AT) = range(23)
+ CONTEXT_AT, SCORE_AT, PROBE, PROBE_END, EARLY, LIST_AT, LIST_MASK, LIST_SIZE, LIST_HELD, SCORED_AT, PORTS,
+ PORTS_END) = range(25)
 # then a pair (first, last) of edges for each role, and a triple (place, size, mask) for each port
 # (numpy numbers, where a constant is handed to a function: numba compiles that anew for every plain one)
-CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = np.arange(23, 35, 2)
-PORT = 35
+CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = np.arange(25, 37, 2)
+PORT = 37
 PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = np.arange(5)
 SILENT, NONE = np.int64(-1), np.int64(0)
-N_REGION = 50
+N_REGION = 52
 # columns of `kernels`: addresses, 0 where there is none
 PREDICT, COMPARE, UPDATE, TICK, FLUSH = range(5)
 # columns of `edges`
@@ -236,7 +238,7 @@ def begin(T, r, t):
     words[view + W_DUE] = due
     for k in range(4):
         T.reals[regions[r, SCORE_AT] + k] = 0.0
-    for port in range(5):
+    for port in range(regions[r, PORTS], regions[r, PORTS_END]):
         p = PORT + 3 * port
         if regions[r, p + 1]:
             place = regions[r, p] + (due & regions[r, p + 2]) * regions[r, p + 1]

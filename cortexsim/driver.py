@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit, prange
+from numba import njit, prange, typeof, types
 
 from cortexsim import views
 from cortexsim.bookkeeping import (
@@ -129,7 +129,7 @@ def enter(function: Any, *arguments: Any) -> None:
     """
     if function not in _entries:
         function(*arguments)
-        (overload,) = function.overloads.values()
-        _entries[function] = overload.entry_point
+        kinds = (*map(typeof, arguments), types.Omitted(STAMP))
+        _entries[function] = function.overloads[kinds].entry_point
         return
     _entries[function](*arguments, STAMP)

@@ -271,6 +271,8 @@ class Memory:
         cells[d.SCORED_AT] = self.scored_at.get(name, -1)
         trial = self.plan.trial
         cells[d.EARLY] = trial.mask("init") if trial and "init" in trial.spans and region.edges["prior"] else 0
+        own = [k for k, port in enumerate(PORTS) if port in region.ports]
+        cells[d.PORTS], cells[d.PORTS_END] = min(own, default=0), max(own, default=-1) + 1
         for k, port in enumerate(PORTS):
             if port in region.ports:
                 at, size, slots = self.rings[f"{name}.{port}"]
