@@ -55,12 +55,11 @@ from cortexsim.bookkeeping import (
     slot_of,
     target_place,
 )
-from cortexsim.native import INNER, KERNEL_FLAGS
+from cortexsim.native import DRIVER_FLAGS, INNER
 from cortexsim.rows import clear, copy, track
 
-# not cached: the loop that holds them is; with the flags of a kernel, or the sums of squares would not be vectorised
-compiled = njit(**KERNEL_FLAGS, **INNER)
-
+# not cached and inlined, like those of bookkeeping.py
+compiled = njit(forceinline=True, **DRIVER_FLAGS, **INNER)
 
 
 @compiled

@@ -172,7 +172,7 @@ class Simulation:
             intake.check_diverged(self)
 
     def _call_length(self) -> int:
-        return int(np.clip(CALL_SECONDS / self._seconds_per_tick, 16, 1 << 16))
+        return int(np.clip(CALL_SECONDS / self._seconds_per_tick, self.plan.block, 1 << 16))
 
     def _repeat(self) -> int:
         return self.plan.trial.length if self.plan.trial else 1
