@@ -67,6 +67,7 @@ def _written(typingctx):
     def codegen(context, builder, called, args):
         for name, (write, _) in WRITERS.items():
             function = _declared(builder.module, name)
+            # or loops would be unrolled, which takes longer to compile and, beyond the first cache, to run
             function.attributes.add("optsize")
             write(Code(ir.IRBuilder(function.append_basic_block())), *function.args)
         return context.get_dummy_value()
@@ -75,7 +76,10 @@ def _written(typingctx):
 
 
 # numba watches one file for changes, and the code is written in others
-def _library(stamp=stamp(*(Path(__file__).with_name(f"{name}.py") for name in ("vectors", "sweeps", "views")))):
+SWEEPS = stamp(*(Path(__file__).with_name(f"{file}.py") for file in ("vectors", "sweeps", "views")))
+
+
+def _library(stamp=SWEEPS):
     _written()
 
 
@@ -202,7 +206,8 @@ def learn_encode(W: Array, at: int, rows: int, n: int, g: Array, i: int, z: Arra
 
 
 @_swept()
-def add_rows(out: Array, o: int, n: int, W: Array, at: int, active: Array, a: int, count: int, f: Array, k: int) -> None:
+def add_rows(out: Array, o: int, n: int, W: Array, at: int, active: Array, a: int, count: int,
+             f: Array, k: int) -> None:
     """Add to ``out`` the `count` rows of W that `active` lists, each times its factor in `f`."""
     rows = W.reshape(-1)[at:].reshape(-1, n)[_part(active, a, count)]
     _part(out, o, n)[:] += _part(f, k, count) @ rows
@@ -293,7 +298,7 @@ def note(out: Array, o: int, n: int, a: Array, i: int) -> float:
 @_swept(result=types.float32)
 def zeros(a: Array, i: int, n: int) -> float:
     """How many of `n` numbers are zero."""
-    return np.float32((_part(a, i, n) == 0).sum())
+    return float((_part(a, i, n) == 0).sum())
 
 
 @_swept()

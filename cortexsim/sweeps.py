@@ -335,6 +335,7 @@ WRITERS: dict[str, tuple[Callable[..., None], str]] = {
     "dot": (_dot, "ppi"), "multiply": (_multiply, "piipp"), "learn": (_learn, "piifpp"),
     "learn_multiply": (_learn_multiply, "piifpppp"), "encode": (_encode, "piippp"),
     "learn_encode": (_learn_encode, "piippppp"), "add_rows": (_add_rows, "piplip"),
-    "learn_rows": (_learn_rows, "pilifpp"), "blend": (_blend, "pifpp"), "add": (_add, "pip"),
-    "subtract": (_subtract, "pipp"), "approach": (_approach, "pifp"),
-    "errors": (_errors, "pppppiff"), "track": (_track, "pppifp"), "list_rows": (_list_rows, "piil"), "copy": (_copy, "pip"), "note": (_note, "pip"), "zeros": (_zeros, "pi"), "clear": (_clear, "pi")}
+    "learn_rows": (_learn_rows, "pilifpp"), "list_rows": (_list_rows, "piil"), "blend": (_blend, "pifpp"),
+    "add": (_add, "pip"), "subtract": (_subtract, "pipp"), "approach": (_approach, "pifp"),
+    "errors": (_errors, "pppppiff"), "track": (_track, "pppifp"), "note": (_note, "pip"), "zeros": (_zeros, "pi"),
+    "copy": (_copy, "pip"), "clear": (_clear, "pi")}

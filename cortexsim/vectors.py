@@ -16,7 +16,7 @@ from numba.core import cgutils
 
 LANES = 16
 FLOAT, INT, INT32, VOID = ir.FloatType(), ir.IntType(64), ir.IntType(32), ir.VoidType()
-ROW, BYTES, LIST = FLOAT.as_pointer(), ir.IntType(8).as_pointer(), INT32.as_pointer()
+ROW, LIST = FLOAT.as_pointer(), INT32.as_pointer()
 VECTOR, MASK = ir.VectorType(FLOAT, LANES), ir.VectorType(ir.IntType(1), LANES)
 ZERO = VECTOR([0.0] * LANES)
 # numba puts its fastmath flags on every sum that has no flag; this one means nothing to a sum, and keeps the order

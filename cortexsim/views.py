@@ -32,7 +32,7 @@ def stamp(*files: Path) -> int:
 
 
 # of the files whose code becomes part of every kernel
-STAMP = stamp(*(Path(__file__).with_name(name) for name in ("views.py", "native.py", "rows.py", "sweeps.py", "vectors.py")))
+STAMP = stamp(*(Path(__file__).with_name(f"{name}.py") for name in ("views", "native", "rows", "sweeps", "vectors")))
 
 SCALARS = ("tick", "trial", "place", "span", "learn", "reset", "key", "due", "n_dense")
 ARRAYS = (("context", "float32", 1), ("target", "float32", 1), ("prior", "float32", 1), ("feedback", "float32", 1),

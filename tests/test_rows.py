@@ -169,7 +169,8 @@ def test_errors_and_baselines(n):
     assert same(e[:n], error) and same(g[:n], F(0.1) * error)
     np.testing.assert_allclose(loss, (error.astype(float) ** 2).sum(), rtol=1e-5)
     np.testing.assert_allclose(b[:n], before[0][:n] + F(0.1) * error, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(out[1:3], [((y[:n] - old[:n]).astype(float) ** 2).sum() for old in before[1:3]], rtol=1e-4)
+    far, off = (((y[:n] - old[:n]).astype(float) ** 2).sum() for old in before[1:3])
+    np.testing.assert_allclose(out[1:3], [far, off], rtol=1e-4)
     assert same(last[:n], y[:n]) and same(out[3:], before[3][3:])
     np.testing.assert_allclose(mean[:n], before[2][:n] + F(0.25) * (y[:n] - before[2][:n]), rtol=1e-5, atol=1e-6)
 

@@ -46,6 +46,32 @@ def test_a_callable_sees_the_simulation_of_the_tick_before():
     assert len({value for *_, value in seen[5:]}) == 5
 
 
+def test_what_was_learned_is_there_for_whoever_looks_during_a_run():
+    inputs, seen, frozen = data(), [], []
+    slow = cs.Simulation(small_graph())
+    for t in range(12):
+        frozen.append({name: array.copy() for name, array in arrays_of(slow, learned_only=True).items()})
+        slow.observe({name: values[t] for name, values in inputs.items()})
+    sim = cs.Simulation(small_graph())
+
+    def act(tick: int) -> np.ndarray:
+        seen.append(arrays_of(sim if tick % 2 else sim.copy(), learned_only=True))
+        return inputs["motor"][tick]
+
+    sim.run({"x": inputs["x"], "motor": act}, 12)
+    assert len(seen) == 12 and any(array.any() for array in seen[-1].values())
+    for tick, (there, expected) in enumerate(zip(seen, frozen, strict=True)):
+        assert all(same_bits(array, expected[name]) for name, array in there.items()), tick
+
+
+def test_a_large_graph_answers_ctrl_c_after_every_block():
+    sim = cs.Simulation(small_graph())
+    sim._seconds_per_tick = 0.3
+    assert sim._call_length() == sim.plan.block
+    sim._seconds_per_tick = 1e-6
+    assert sim._call_length() == 50_000
+
+
 def test_run_stops_where_the_data_ends():
     sim = cs.Simulation(small_graph())
     sim.run(data(7))
