@@ -213,6 +213,12 @@ def helper(function: Any) -> Any:
     return numba.njit(**KERNEL_FLAGS, **INNER)(function)
 
 
+def exact(function: Any) -> Any:
+    """Decorate a helper whose sums and products are computed as they are written: the same bits on any processor."""
+    # said outright, for numba hands the flags of a kernel down to what it calls
+    return numba.njit(fastmath=False, **DRIVER_FLAGS, **INNER)(function)
+
+
 @numba.njit(cache=True, **DRIVER_FLAGS)
 def _call_once(function, view):
     former = flush_denormals()

@@ -68,20 +68,19 @@ class _Sweep:
             kept = None if keep is None else code.splat(keep)
 
         def step(places, mask):
-            old = [code.load(z, at, mask) for at in places] if self.learns else []
-            right = [code.load(self.x, at, mask) for at in places] if self.x else []
-            values = [[code.load(row, at, mask) for row in here] for at in places]
-            for k, at in enumerate(places):
-                for q, row in enumerate(here):
-                    value = values[k][q]
-                    if self.learns:
-                        value = value if kept is None else code.times(kept, value)
-                        value = code.times_plus(steps[q], old[k], value)
-                        code.store(value, row, at, mask)
-                    if sums:
-                        sums.add(q, k, value, right[k])
+            (at,) = places
+            old = code.load(z, at, mask) if self.learns else None
+            right = code.load(self.x, at, mask) if self.x else None
+            values = [code.load(row, at, mask) for row in here]
+            for q, (row, value) in enumerate(zip(here, values, strict=True)):
+                if self.learns:
+                    value = value if kept is None else code.times(kept, value)
+                    value = code.times_plus(steps[q], old, value)
+                    code.store(value, row, at, mask)
+                if sums:
+                    sums.add(q, value, right)
 
-        code.columns(self.n, step, 2, whole)
+        code.columns(self.n, step, whole=whole)
         return sums.vectors() if sums else []
 
     def _all(self, count: Any, way: _Way, after: Callable[..., None] | None) -> None:
@@ -119,12 +118,7 @@ class _Sweep:
 
 def _dot(code, a, b, n):
     sums = Sums(code, 1)
-
-    def step(places, mask):
-        for turn, at in enumerate(places):
-            sums.add(0, turn, code.load(a, at, mask), code.load(b, at, mask))
-
-    code.columns(n, step, 2)
+    _each(code, n, lambda load, store: sums.add(0, load(a), load(b)))
     code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
 
 
@@ -152,10 +146,10 @@ def _encoding(code, W, rows, n, x, y, out, learns=None):
         here = [(code.at(W, code.builder.mul(number, n)), code.splat(code.number(y, number))) for number in numbers]
 
         def step(places, mask):
-            total = code.load(out, places[0], mask)
-            for row, value in here:
-                total = code.times_plus(value, code.load(row, places[0], mask), total)
-            code.store(total, out, places[0], mask)
+            parts = [code.times(value, code.load(row, places[0], mask)) for row, value in here]
+            while len(parts) > 1:
+                parts = [code.plus(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+            code.store(code.plus(code.load(out, places[0], mask), parts[0]), out, places[0], mask)
 
         code.columns(n, step)
 
@@ -247,32 +241,30 @@ def _approach(code, out, n, rate, a):
 def _errors(code, y, p, e, g, b, n, step, bias):
     sums, rate, share = Sums(code, 1), code.splat(step), code.splat(bias)
 
-    def part(places, mask):
-        for turn, at in enumerate(places):
-            error = code.minus(code.load(y, at, mask), code.load(p, at, mask))
-            change = code.times(rate, error)
-            code.store(error, e, at, mask)
-            code.store(change, g, at, mask)
-            code.store(code.times_plus(share, change, code.load(b, at, mask)), b, at, mask)
-            sums.add(0, turn, error, error)
+    def make(load, store):
+        error = code.minus(load(y), load(p))
+        change = code.times(rate, error)
+        store(error, e)
+        store(change, g)
+        store(code.times_plus(share, change, load(b)), b)
+        sums.add(0, error, error)
 
-    code.columns(n, part, 2)
+    _each(code, n, make)
     code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
 
 
 def _track(code, x, last, mean, n, rate, out):
     sums, share = Sums(code, 2), code.splat(rate)
 
-    def make(places, mask):
-        for turn, at in enumerate(places):
-            now, middle = code.load(x, at, mask), code.load(mean, at, mask)
-            far, off = code.minus(now, code.load(last, at, mask)), code.minus(now, middle)
-            sums.add(0, turn, far, far)
-            sums.add(1, turn, off, off)
-            code.store(now, last, at, mask)
-            code.store(code.times_plus(share, off, middle), mean, at, mask)
+    def make(load, store):
+        now, middle = load(x), load(mean)
+        far, off = code.minus(now, load(last)), code.minus(now, middle)
+        sums.add(0, far, far)
+        sums.add(1, off, off)
+        store(now, last)
+        store(code.times_plus(share, off, middle), mean)
 
-    code.columns(n, make, 2)
+    _each(code, n, make)
     code.store(code.totals(sums.vectors()), out, INT(0))
     code.builder.ret_void()
 
@@ -301,13 +293,12 @@ def _list_rows(code, x, rows, n, out):
 def _note(code, out, n, a):
     sums = Sums(code, 1)
 
-    def step(places, mask):
-        for turn, at in enumerate(places):
-            value = code.load(a, at, mask)
-            code.store(value, out, at, mask)
-            sums.add(0, turn, value, value)
+    def make(load, store):
+        value = load(a)
+        store(value, out)
+        sums.add(0, value, value)
 
-    code.columns(n, step, 2)
+    _each(code, n, make)
     code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
 
 
@@ -315,13 +306,12 @@ def _zeros(code, a, n):
     ones, counts = VECTOR([1.0] * LANES), Sums(code, 1)
 
     def step(places, mask):
-        for turn, at in enumerate(places):
-            zero = code.builder.fcmp_ordered("==", code.load(a, at, mask), ZERO)
-            if mask is not None:
-                zero = code.builder.and_(zero, mask)
-            counts.add(0, turn, code.builder.select(zero, ones, ZERO), ones)
+        zero = code.builder.fcmp_ordered("==", code.load(a, places[0], mask), ZERO)
+        if mask is not None:
+            zero = code.builder.and_(zero, mask)
+        counts.add(0, code.builder.select(zero, ones, ZERO), ones)
 
-    code.columns(n, step, 2)
+    code.columns(n, step)
     code.builder.ret(code.builder.extract_element(code.totals(counts.vectors()), INT32(0)))
 
 

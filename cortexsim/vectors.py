@@ -1,8 +1,8 @@
 """Vectors, loops and sums as machine code: what the functions of :mod:`cortexsim.rows` are written with.
 
-A sum runs in two vectors of 16 lanes in turn, what is left over fills up a last one with zeros, and the lanes are added
-half to half. Written down like this, the same sum has the same bits wherever it stands, and on any processor; a
-compiler that may reorder sums would choose for each loop anew.
+A sum runs in 16 lanes, what is left over fills up a last vector with zeros, and the lanes are added half to half.
+Products and sums are rounded apart. Written down like this, the same sum has the same bits wherever it stands, and on
+any processor; a compiler that may reorder sums would choose for each loop anew.
 """
 
 from __future__ import annotations
@@ -127,10 +127,8 @@ class Code:
         return self.builder.fmul(a, b, flags=FIXED)
 
     def times_plus(self, a: Any, b: Any, c: Any) -> Any:
-        """a b + c, rounded once where the processor can."""
-        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-        name = f"llvm.fmuladd.v{LANES}f32"
-        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c])
+        """a b + c, rounded twice: on any processor the same, and quicker than at once where sums follow each other."""
+        return self.plus(self.times(a, b), c)
 
     def totals(self, vectors: Sequence[Any]) -> Any:
         """The sums over the lanes of 1, 2, 4, ... vectors, as the lanes of one vector."""
@@ -151,16 +149,15 @@ class Sums:
 
     def __init__(self, code: Code, rows: int) -> None:
         self.code = code
-        self.slots = [[code.room(VECTOR) for _ in range(2)] for _ in range(rows)]
-        for slot in (slot for pair in self.slots for slot in pair):
+        self.slots = [code.room(VECTOR) for _ in range(rows)]
+        for slot in self.slots:
             code.builder.store(ZERO, slot)
 
-    def add(self, row: int, turn: int, a: Any, b: Any) -> None:
-        """Add the products of two vectors to the sum of a row, in one or the other of its two vectors."""
-        slot, builder = self.slots[row][turn], self.code.builder
-        builder.store(self.code.times_plus(a, b, builder.load(slot)), slot)
+    def add(self, row: int, a: Any, b: Any) -> None:
+        """Add the products of two vectors to the sum of a row."""
+        builder = self.code.builder
+        builder.store(self.code.times_plus(a, b, builder.load(self.slots[row])), self.slots[row])
 
     def vectors(self) -> list[Any]:
         """One vector for each row, whose lanes are still to be added."""
-        load = self.code.builder.load
-        return [self.code.plus(load(first), load(second)) for first, second in self.slots]
+        return [self.code.builder.load(slot) for slot in self.slots]

@@ -16,8 +16,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 # decorators whose functions numba turns into machine code, or into the code of their callers
-COMPILERS = {"njit", "jit", "cfunc", "vectorize", "guvectorize", "stencil", "register_jitable", "helper", "intrinsic",
-             "overload", "overload_method", "overload_attribute", "lower_builtin", "lower_getattr",
+COMPILERS = {"njit", "jit", "cfunc", "vectorize", "guvectorize", "stencil", "register_jitable", "helper", "exact",
+             "intrinsic", "overload", "overload_method", "overload_attribute", "lower_builtin", "lower_getattr",
              "lower_getattr_generic"}
 KERNELS = ("predict", "compare", "update", "tick", "flush")
 # modules whose names compiled code may use: no release of cortexsim changes them

@@ -25,11 +25,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from cortexsim.errors import KindError
 from cortexsim.kind import hyper
-from cortexsim.native import DRIVER_FLAGS, INNER
+from cortexsim.native import exact
 from cortexsim.rows import (
     add,
     add_rows,
@@ -53,9 +52,6 @@ PORTS = ("prediction", "error")
 LEARNED = ("W", "V", "Wt", "b")
 AXES = {"W": ("unit", "dense"), "V": ("field",), "Wt": ("context", "unit"), "b": ("unit",)}
 OUTPUTS = ("linear", "sigmoid", "softmax")
-# sums are in rows.py; all else is computed as it is written, so that `tick` has the bits of its three steps
-# (said outright, for numba hands the flags of a kernel down to what it calls)
-exact = njit(fastmath=False, **DRIVER_FLAGS, **INNER)
 
 
 @dataclass(frozen=True)

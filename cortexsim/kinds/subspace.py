@@ -27,7 +27,7 @@ import numpy as np
 
 from cortexsim.errors import KindError
 from cortexsim.kind import hyper
-from cortexsim.native import helper
+from cortexsim.native import exact
 from cortexsim.rows import approach, clear, copy, dot, encode, learn, learn_encode, subtract
 
 ROLES = ("target", "gate", "modulator")
@@ -93,6 +93,7 @@ def allocate(hyper, shapes, rng):
         "g": np.zeros(shapes.size, np.float32),
         "patch": np.zeros(width, np.float32),
         "rest": np.zeros(width, np.float32),
+        "factor": np.zeros(1, np.float32),
         "now": np.zeros(1, np.float64),
         # what the last tick found and the next sweep learns: W <- W + g last^T, position by position, if it is late
         "last": np.zeros(count * width, np.float32),
@@ -107,7 +108,7 @@ def cost(hyper, shapes):
     return (8.0 if hyper.rule == "sanger" else 6.0) * weights, 8.0 * weights + 30.0 * shapes.n_target
 
 
-@helper
+@exact
 def _patch(r, values, k, out, to):
     """Collect the patch of position `k` from every target edge."""
     edges, at = r.target_edges, to
@@ -118,7 +119,7 @@ def _patch(r, values, k, out, to):
         at += width
 
 
-@helper
+@exact
 def _flush(r):
     count, width = max(1, r.target_edges[0, 2]), r.patch.shape[0]
     features = r.code.shape[0] // count
@@ -129,7 +130,7 @@ def _flush(r):
     r.late[0] = 0
 
 
-@helper
+@exact
 def _compare(r):
     """Code and what it leaves over, position by position; what the last tick put off is learned in the same sweep."""
     target, error, mean, x, rest, y, edges = r.target, r.error, r.mean, r.patch, r.rest, r.code, r.target_edges
@@ -162,7 +163,7 @@ def _compare(r):
     r.late[0] = 0
 
 
-@helper
+@exact
 def _emit(r):
     """Write state, reconstruction and the loss."""
     y, state, error, variance, dead = r.code, r.state, r.error, r.variance, 0
@@ -180,7 +181,7 @@ def _emit(r):
     r.score[3] = 0.0
 
 
-@helper
+@exact
 def _statistics(r):
     """Running power and variances; returns the step of this update."""
     y, variance, power = r.code, r.variance, r.now[0]
@@ -198,28 +199,24 @@ def _statistics(r):
     return np.float32(r.learning_rate * slow / (max(r.power[0], power) + 1e-12))
 
 
-@helper
+@exact
 def _learn_sanger(r, k, first, own, features, step):
     """Sanger's rule for one position, at once: it peels the units off the target itself, one by one."""
-    W, y, x, mean = r.W, r.code, r.patch, r.rest
+    W, y, g, x, mean, factor, one = r.W, r.code, r.g, r.patch, r.rest, r.factor, np.float32(1.0)
     width, squared = x.shape[0], np.float32(0.0)
     _patch(r, r.target, k, x, START)
     if r.center == 1:
         _patch(r, r.mean, k, mean, START)
-        for j in range(width):
-            x[j] -= mean[j]
+        subtract(x, 0, width, x, 0, mean, 0)
     for i in range(features):
-        code = y[first + i]
-        g, length = step * code, np.float32(0.0)
-        for j in range(width):
-            x[j] -= code * W[own + i, j]
-            length += x[j] * x[j]
-            W[own + i, j] += g * x[j]
-        squared += g * g * length
+        factor[0], g[first + i] = -y[first + i], step * y[first + i]
+        learn(x, 0, 1, width, one, factor, 0, W, (own + i) * width)
+        learn(W, (own + i) * width, 1, width, one, g, first + i, x, 0)
+        squared += g[first + i] * g[first + i] * dot(x, 0, x, 0, width)
     return squared
 
 
-@helper
+@exact
 def _learn(r):
     """Emit, and find what is to be learned: Oja's rule leaves it to the next sweep over the weights."""
     if r.learn == 0:
