@@ -129,6 +129,22 @@ def _list_active(T, r, e, n):
 
 
 @compiled
+def _point_sparse(T, r, e, t):
+    """Let a kernel read the one sparse signal that is all its context where it lies, and its writer's list; how many."""
+    edges, view = T.edges, T.regions[r, VIEW]
+    slot = slot_of(T, e, t)
+    T.present[edges[e, E_PRESENT]] = slot >= 0
+    if slot < 0:
+        # nobody writes there: it is zero
+        T.words[edges[e, E_WORD]] = T.gathered_address + 4 * np.int64(edges[e, E_TO])
+        return NONE
+    place, row = slot & edges[e, E_MASK], edges[e, E_LIST] + (slot & edges[e, E_MASK]) * (edges[e, E_SIZE] + 1)
+    T.words[edges[e, E_WORD]] = T.signals_address + 4 * (edges[e, E_SIGNAL] + place * edges[e, E_SIZE])
+    T.words[view + W_ACTIVE] = T.active_address + 4 * (row + 1)
+    return np.int64(T.active[row])
+
+
+@compiled
 def _bring_sparse(T, r, e, n, t):
     """The same for an edge whose writer lists its active units, at a cost that follows their number."""
     edges, active = T.edges, T.active
@@ -162,11 +178,15 @@ def gather(T, r, step, t):
     elif step == 2:
         first = regions[r, FEEDBACK]
     sparse, n = regions[r, SPARSE], NONE
-    if sparse and step <= 0:
+    pointed = sparse and first < last and T.edges[first, E_LIST] >= 0 and T.edges[first, E_DIRECT]
+    if sparse and step <= 0 and not pointed:
         for k in range(T.words[view + W_ACTIVE + 1]):
             T.gathered[regions[r, CONTEXT_AT] + T.active[regions[r, ACTIVE_AT] + k]] = np.float32(0.0)
     for e in range(first, last):
         listed = sparse and e < regions[r, CONTEXT + 1]
+        if listed and pointed:
+            n = _point_sparse(T, r, e, t)
+            continue
         if listed and T.edges[e, E_LIST] >= 0:
             n = _bring_sparse(T, r, e, n, t)
             continue

@@ -235,7 +235,7 @@ class Memory:
             cells[d.E_TO] = self.gathered_at[edge.target, edge.role] + edge.offset
             cells[d.E_WORD] = self.view_at[edge.target] + self.layouts[edge.target].word[edge.role]
             alone = len(region.edges[edge.role]) == 1 and edge.indices is None and not cells[d.E_SPAN]
-            cells[d.E_DIRECT] = alone and not (edge.role == "context" and _wants_list(region))
+            cells[d.E_DIRECT] = alone and not (edge.role == "context" and _wants_list(region) and cells[d.E_LIST] < 0)
             if cells[d.E_SPAN] and edge.role == "context" and _wants_list(region):
                 raise GraphError(f"edge {edge.name!r}", "a sparse context cannot be limited to a span",
                                  edge.data["span"])
