@@ -117,6 +117,50 @@ def cost(hyper, shapes):
 
 
 @exact
+def _learn_field(r, k):
+    """Learn the weights of one edge with a field."""
+    z, V, g, some, edges, keep = r.last, r.V, r.g, r.some, r.context_edges, r.kept[0]
+    here, rows, width, own, shared = edges[k, 0], edges[k, 2], edges[k, 3], r.V_start[k], edges[k, 4]
+    n = g.shape[0]
+    if rows == n and width == 1 and shared == 0:
+        blend(V, own, n, keep, g, 0, z, here)
+    elif rows > 0:
+        features = n // rows
+        # one set of weights for all positions: the mean of their updates, decayed once a tick
+        share = np.float32(1.0) / np.float32(rows) if shared else np.float32(1.0)
+        for i in range(n):
+            some[i] = g[i] * share
+        for row in range(rows):
+            at = own if shared else own + row * features * width
+            kept = keep if row == 0 or shared == 0 else np.float32(1.0)
+            learn(V, at, features, width, kept, some, row * features, z, here + row * width)
+
+
+@exact
+def _add_fields(r):
+    """Add what comes over fields; what the last tick put off is learned on the way, in one sweep where it can be."""
+    x, z, p, V, g, some, edges = r.context, r.last, r.prediction, r.V, r.g, r.some, r.context_edges
+    n, keep = p.shape[0], r.kept[0]
+    for k in range(edges.shape[0]):
+        here, rows, width, own, shared = edges[k, 0], edges[k, 2], edges[k, 3], r.V_start[k], edges[k, 4]
+        single = rows == n and width == 1 and shared == 0
+        fused = r.late[0] == 1 and shared == 0 and not single
+        if r.late[0] == 1 and not fused:
+            _learn_field(r, k)
+        if single:
+            blend(p, 0, n, np.float32(1.0), V, own, x, here)
+        elif rows > 0:
+            features = n // rows
+            for row in range(rows):
+                at, first, patch = own if shared else own + row * features * width, row * features, here + row * width
+                if fused:
+                    learn_multiply(V, at, features, width, keep, g, first, z, patch, x, patch, some, first)
+                else:
+                    multiply(V, at, features, width, x, patch, some, first)
+            add(p, 0, n, some, 0)
+
+
+@exact
 def _predict(r):
     """The sums of all units; what the last tick put off is learned in the same sweep."""
     x, p, g, late, active, seen = r.context, r.prediction, r.g, r.late[0], r.active, r.seen
@@ -133,8 +177,6 @@ def _predict(r):
     else:
         multiply(r.W, 0, n, m, x, 0, p, 0)
     if r.V.shape[0]:
-        if late == 1:
-            _learn_fields(r)
         _add_fields(r)
     r.late[0] = 0
     add(p, 0, n, r.b, 0)
@@ -150,42 +192,6 @@ def _predict(r):
             total += p[i]
         for i in range(n):
             p[i] /= total
-
-
-@exact
-def _add_fields(r):
-    x, p, V, some, edges = r.context, r.prediction, r.V, r.some, r.context_edges
-    n = p.shape[0]
-    for k in range(edges.shape[0]):
-        here, rows, width, own = edges[k, 0], edges[k, 2], edges[k, 3], r.V_start[k]
-        if rows == n and width == 1 and edges[k, 4] == 0:
-            blend(p, 0, n, np.float32(1.0), V, own, x, here)
-        elif rows > 0:
-            features = n // rows
-            for row in range(rows):
-                at = own if edges[k, 4] else own + row * features * width
-                multiply(V, at, features, width, x, here + row * width, some, row * features)
-            add(p, 0, n, some, 0)
-
-
-@exact
-def _learn_fields(r):
-    z, V, g, some, edges, keep = r.last, r.V, r.g, r.some, r.context_edges, r.kept[0]
-    n = g.shape[0]
-    for k in range(edges.shape[0]):
-        here, rows, width, own = edges[k, 0], edges[k, 2], edges[k, 3], r.V_start[k]
-        if rows == n and width == 1 and edges[k, 4] == 0:
-            blend(V, own, n, keep, g, 0, z, here)
-        elif rows > 0:
-            features = n // rows
-            # one set of weights for all positions: the mean of their updates, decayed once a tick
-            share = np.float32(1.0) / np.float32(rows) if edges[k, 4] else np.float32(1.0)
-            for i in range(n):
-                some[i] = g[i] * share
-            for row in range(rows):
-                at = own if edges[k, 4] else own + row * features * width
-                kept = keep if row == 0 or edges[k, 4] == 0 else np.float32(1.0)
-                learn(V, at, features, width, kept, some, row * features, z, here + row * width)
 
 
 @exact
@@ -255,8 +261,8 @@ def _flush(r):
         n, m = r.W.shape
         if m > 0:
             learn(r.W, 0, n, m, r.kept[0], r.g, 0, r.last, 0)
-        if r.V.shape[0]:
-            _learn_fields(r)
+        for k in range(r.context_edges.shape[0] if r.V.shape[0] else 0):
+            _learn_field(r, k)
         r.late[0] = 0
 
 
