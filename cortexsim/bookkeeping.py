@@ -130,7 +130,7 @@ def _list_active(T, r, e, n):
 
 @compiled
 def _point_sparse(T, r, e, t):
-    """Let a kernel read the one sparse signal that is all its context where it lies, and its writer's list; how many."""
+    """Let a kernel read the one sparse signal that is all its context where it lies, with its writer's list."""
     edges, view = T.edges, T.regions[r, VIEW]
     slot = slot_of(T, e, t)
     T.present[edges[e, E_PRESENT]] = slot >= 0
