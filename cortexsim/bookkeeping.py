@@ -44,13 +44,13 @@ P_REGION, P_PORT, P_EVERY, P_TO, P_SIZE = range(5)
 TICKS, LOSS, LOSS_LAST, LOSS_MEAN, STEP_SIZE, DEAD, SATURATED, LEARNED = range(8)
 
 TABLE_SCALARS = ("learn", "scoring", "bin_start", "bin_shift", "trial_length", "score_at", "record_start",
-                 "signals_address", "gathered_address", "words_address", "active_address", "n_levels")
+                 "signals_address", "gathered_address", "words_address", "active_address")
 TABLE_ARRAYS = (("regions", "int32", 2), ("edges", "int32", 2), ("kernels", "int64", 2), ("limits", "float64", 2),
                 ("words", "int64", 1), ("reals", "float64", 1), ("defaults", "float64", 1), ("signals", "float32", 1),
                 ("gathered", "float32", 1), ("indices", "int32", 1), ("counts", "int64", 1), ("active", "int32", 1),
                 ("status", "int64", 2), ("baselines", "float32", 1), ("curves", "float64", 3), ("probes", "int64", 2),
                 ("records", "float32", 1), ("spans", "int64", 1), ("present", "int64", 1), ("steps", "int64", 2),
-                ("unit_start", "int64", 1), ("parts", "int64", 2), ("level_start", "int64", 1))
+                ("unit_start", "int64", 1))
 TABLES = Layout([(name, "int") for name in TABLE_SCALARS], TABLE_ARRAYS, tables=True)
 
 W_TICK, W_TRIAL, W_PLACE, W_SPAN, W_LEARN, W_RESET, W_DUE = (

@@ -1,24 +1,23 @@
 """The one compiled loop: ticks, blocks, threads. It knows no kind, and is the same code for every graph.
 
 A *block* is D ticks; a *visit* runs one region for the ticks of a block, calling its kernels at their addresses. What
-happens around a kernel is in ``bookkeeping.py`` and ``scoring.py``. numba's cache looks at one file when it decides
-whether code is old, so every entry point takes a stamp of the other files that went into it: an upgrade never runs
-stale code.
+happens around a kernel is in ``bookkeeping.py`` and ``scoring.py``. The loop itself is called like a kernel, by address
+and with a view of what there is to do. numba's cache looks at one file when it decides whether code is old, so every
+entry point takes a stamp of the other files that went into it: an upgrade never runs stale code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit, prange, typeof, types
+from numba import njit, prange
 
-from cortexsim import views
 from cortexsim.bookkeeping import (
     COMPARE,
     CYCLES,
     FLUSH,
+    NONE,
     ON,
     PREDICT,
     PROBE,
@@ -34,13 +33,19 @@ from cortexsim.bookkeeping import (
     gather,
     target_there,
 )
-from cortexsim.native import DRIVER_FLAGS, call, caster, cycles, flush_denormals, restore
+from cortexsim.native import DRIVER_FLAGS, address, call, caster, cycles, flush_denormals, restore
 from cortexsim.scoring import finish, record
+from cortexsim.views import Layout, stamp
 
-STAMP = views.stamp(*(Path(__file__).with_name(f"{name}.py") for name in ("bookkeeping", "scoring", "native", "views")))
+STAMP = stamp(*(Path(__file__).with_name(f"{name}.py") for name in ("bookkeeping", "scoring", "native", "views")))
 tables_at = caster(TABLES.type)
 # one visit in so many is timed
 TIMED_EVERY = 32
+# what is handed to `work` and `flush`: where the tables are, units [first, last), ticks [start, end), the longest
+# block, and whether to run predictions only; the last name makes cached code new when a file that went into it changes
+JOB = Layout([(name, "int") for name in ("tables", "first", "last", "start", "end", "block", "only",
+                                         f"stamp_{STAMP}")], ())
+START, END, BLOCK = (JOB.word[name] for name in ("start", "end", "block"))
 
 
 @compiled
@@ -69,67 +74,57 @@ def _advance(T, r, step, t):
         record(T, r, t)
 
 
-@njit(cache=True, **DRIVER_FLAGS)
-def run_units(address, first, last, t, end, block, predict_only, stamp=STAMP):
-    """Run the units [first, last) over the ticks [t, end) in blocks, with denormals flushed.
+def work(j: Any) -> None:
+    """Run the units of a job over its ticks in blocks, with denormals flushed.
 
-    With `predict_only` nothing but predictions and scratch is written.
+    With its `only` 1 nothing but predictions and scratch is written.
     """
-    T = tables_at(address)
+    T, only, t, end = tables_at(j.tables), j.only, j.start, j.end
     former = flush_denormals()
     steps, unit_start, status = T.steps, T.unit_start, T.status
     while t < end:
-        ticks = min(block, end - t)
-        for u in range(first, last):
+        ticks = min(j.block, end - t)
+        for u in range(j.first, j.last):
             a, b = unit_start[u], unit_start[u + 1]
             started = cycles() if (t // ticks) % TIMED_EVERY == 0 else 0
             for k in range(ticks):
                 for s in range(a, b):
                     step = steps[s, 1]
-                    if not predict_only or step <= 0:
-                        _advance(T, steps[s, 0], 0 if predict_only else step, t + k)
-            if started and not predict_only:
+                    if only == 0 or step <= 0:
+                        _advance(T, steps[s, 0], step if only == 0 else NONE, t + k)
+            if started and only == 0:
                 status[steps[a, 0], CYCLES] += cycles() - started
                 status[steps[a, 0], TIMED] += ticks
         t += ticks
     restore(former)
 
 
-@njit(cache=True, **DRIVER_FLAGS)
-def flush(address, n_regions, stamp=STAMP):
+def flush(j: Any) -> None:
     """Let the regions do what their kernels have put off."""
-    T = tables_at(address)
+    T = tables_at(j.tables)
     former = flush_denormals()
-    for r in range(n_regions):
+    for r in range(j.last):
         if T.kernels[r, FLUSH]:
             call(T.kernels[r, FLUSH], T.words_address + 8 * T.regions[r, VIEW])
     restore(former)
 
 
+def prepare() -> tuple[int, int]:
+    """Compile `work` and `flush`, or load them from numba's cache; returns their addresses."""
+    return address(work, JOB, DRIVER_FLAGS), address(flush, JOB, DRIVER_FLAGS)
+
+
 @njit(cache=True, parallel=True, **DRIVER_FLAGS)
-def run_parallel(address, t, end, block, stamp=STAMP):
-    """Levels one after the other, the partitions of a level at once; no sum crosses a thread."""
-    T = tables_at(address)
-    parts, level_start = T.parts, T.level_start
+def run_parallel(function, jobs, place, level_start, t, end, block, made_of=STAMP):
+    """Levels one after the other, the jobs of a level at once; no sum crosses a thread.
+
+    `jobs` lie at the address `place`, one for each partition. They are done by address: numba would otherwise compile a
+    copy of all the work three times over.
+    """
     while t < end:
         ticks = min(block, end - t)
-        for level in range(T.n_levels):
+        for level in range(level_start.shape[0] - 1):
             for p in prange(level_start[level], level_start[level + 1]):
-                run_units(address, parts[p, 0], parts[p, 1], t, t + ticks, ticks, False)
+                jobs[p, START], jobs[p, END], jobs[p, BLOCK] = t, t + ticks, ticks
+                call(function, place + 8 * p * jobs.shape[1])
         t += ticks
-
-
-_entries: dict[Any, Callable[..., None]] = {}
-
-
-def enter(function: Any, *arguments: Any) -> None:
-    """Call one of the functions above from Python: always with the same types, so that numba need not look for them.
-
-    It would, each time, for a function with a default; to look takes longer than many a tick.
-    """
-    if function not in _entries:
-        function(*arguments)
-        kinds = (*map(typeof, arguments), types.Omitted(STAMP))
-        _entries[function] = function.overloads[kinds].entry_point
-        return
-    _entries[function](*arguments, STAMP)

@@ -70,6 +70,8 @@ class Engine:
         # kernels may have put off what they learned
         self.behind = False
         self._words = np.zeros(d.TABLES.n_words, np.int64)
+        self._job = np.zeros(driver.JOB.n_words, np.int64)
+        self._driver = (0, 0)
         self.why_fallback = ""
         self.names = plan.sequence
 
@@ -92,6 +94,8 @@ class Engine:
                     cells[column] = 1
                 else:
                     cells[column] = native.address(kernel, self.memory.layouts[name])
+        if not self.why_fallback:
+            self._driver = driver.prepare()
         self._fixed_tables()
         self.ready = True
 
@@ -99,7 +103,6 @@ class Engine:
         """Write the driver's tables, as far as they never change."""
         memory, words, trial = self.memory, self._words, self.plan.trial
         scalars = {"trial_length": trial.length if trial else 0, "score_at": trial.score_at if trial else 0,
-                   "n_levels": len(self.plan.parts),
                    **{f"{name}_address": getattr(memory, name).ctypes.data
                       for name in ("signals", "gathered", "words", "active")}}
         for name, value in scalars.items():
@@ -125,14 +128,24 @@ class Engine:
         if self.why_fallback:
             fallback.run(self, start, end, block)
         elif self.threads > 1 and len(self.plan.order.units) > 1:
-            former = numba.get_num_threads()
-            try:
-                numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
-                driver.enter(driver.run_parallel, address, start, end, block)
-            finally:
-                numba.set_num_threads(former)
+            self._run_parallel(address, start, end, block)
         else:
-            driver.enter(driver.run_units, address, 0, len(self.plan.order.units), start, end, block, False)
+            self._work(address, start, end, block, only=0)
+
+    def _work(self, address: int, start: int, end: int, block: int, only: int) -> None:
+        self._job[:7] = address, 0, len(self.plan.order.units), start, end, block, only
+        native.call_once(self._driver[0], self._job.ctypes.data)
+
+    def _run_parallel(self, address: int, start: int, end: int, block: int) -> None:
+        parts = self.memory.parts
+        jobs = np.zeros((len(parts), driver.JOB.n_words), np.int64)
+        jobs[:, 0], jobs[:, 1:3] = address, parts
+        former = numba.get_num_threads()
+        try:
+            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
+            driver.run_parallel(self._driver[0], jobs, jobs.ctypes.data, self.memory.level_start, start, end, block)
+        finally:
+            numba.set_num_threads(former)
 
     @contextmanager
     def flushing(self) -> Iterator[None]:
@@ -150,7 +163,8 @@ class Engine:
         if self.why_fallback:
             fallback.flush(self)
         else:
-            driver.enter(driver.flush, address, len(self.names))
+            self._job[:3] = address, 0, len(self.names)
+            native.call_once(self._driver[1], self._job.ctypes.data)
         self.behind = False
 
     def run_predict(self, tick: int) -> None:
@@ -165,7 +179,7 @@ class Engine:
         if self.why_fallback:
             fallback.run_predict(self, tick)
         else:
-            driver.enter(driver.run_units, address, 0, len(self.plan.order.units), tick, tick + 1, 1, True)
+            self._work(address, tick, tick + 1, 1, only=1)
         for (place, cell), (gathered, present) in zip(held, values, strict=True):
             memory.gathered[place], memory.present[cell] = gathered, present
 

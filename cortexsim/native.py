@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -124,7 +125,7 @@ def cycles(typingctx):
 _compiled: dict[tuple[Any, tuple], tuple[int, Any]] = {}
 
 
-def address(kernel: Any, layout: Layout) -> int:
+def address(kernel: Any, layout: Layout, flags: Mapping[str, Any] = KERNEL_FLAGS) -> int:
     """Compile a kernel for a layout, or load it from numba's cache, and return its address.
 
     Parameters
@@ -133,6 +134,8 @@ def address(kernel: Any, layout: Layout) -> int:
         A plain Python function, as a kind's file holds it.
     layout : Layout
         Of the views it will be called with.
+    flags : dict
+        Options of numba.
 
     Returns
     -------
@@ -144,7 +147,7 @@ def address(kernel: Any, layout: Layout) -> int:
         rows.prepare()
         view = layout.type
         try:
-            dispatcher = numba.njit(types.void(view), cache=_cacheable(kernel), **KERNEL_FLAGS, **INNER)(kernel)
+            dispatcher = numba.njit(types.void(view), cache=_cacheable(kernel), **flags, **INNER)(kernel)
         except NumbaError as error:
             raise KindError(f"kernel {kernel.__qualname__!r} of {kernel.__module__!r}",
                             f"does not compile: {_reason(error)}") from error
@@ -201,8 +204,7 @@ def self_test() -> str:
         words[0] = 1
         words[1:2].view(np.float64)[0] = 2.0
         layout.put(words, "state", state)
-        former = _call_once(address(_double, layout), words.ctypes.data)
-        del former
+        call_once(address(_double, layout), words.ctypes.data)
     except Exception as error:  # whatever a future numba changes: the reason is shown, and the fallback serves
         return f"{type(error).__name__}: {error}"
     return "" if state.tolist() == [1.0, 3.0, 5.0] else f"a kernel wrote {state.tolist()}"
@@ -220,7 +222,8 @@ def exact(function: Any) -> Any:
 
 
 @numba.njit(cache=True, **DRIVER_FLAGS)
-def _call_once(function, view):
+def call_once(function, view):
+    """Call native code from Python, with denormals flushed; returns the cycles that it took."""
     former = flush_denormals()
     start = cycles()
     call(function, view)
