@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from benchmarks.speed.peers import _problem
 from cli_examples import refused
 from cortexsim import cli, cli_bench
 
+ROOT = Path(__file__).parents[1]
 LIMITS = {(level, 1): 1e9 for level in (*machine.caches(), "memory", "L1", "L2", "L3")}
 
 
@@ -87,6 +89,14 @@ def test_contexts_are_whole_and_old_enough_for_blocks():
             assert sum(reading.stop - reading.start for reading in row) == context
             assert all(reading.delay >= cases.DELAY and reading.stop <= units for reading in row)
             assert row[-1].region == -1
+
+
+def test_the_readme_shows_the_baseline():
+    baseline = compare.load(ROOT / "benchmarks" / "baseline.json")
+    text = (ROOT / "README.md").read_text()
+    shown = text.partition("<!-- speed-table -->\n\n")[2].partition("\n<!-- end of speed-table -->")[0]
+    assert shown == report.summary(baseline)
+    assert "cortexsim, D = 1" in shown and shown.count("\n") > 5
 
 
 def test_kernels_alone_learn_as_in_the_graph():

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # found out now, not after five minutes
         Path(options.json).parent.mkdir(parents=True, exist_ok=True)
     result = compare.load(options.show) if options.show else measure(options)
-    print(report.tables(result))
+    print(report.summary(result) if options.summary else report.tables(result))
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
     if options.pictures:
@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pictures", metavar="DIR", help="draw limit.png and peers.png there")
     made.add_argument("--compare", metavar="OLD.json", help="show what got slower since, as ratios to the limit of "
                       "each run")
+    made.add_argument("--summary", action="store_true", help="print only ticks a second of all peers, as Markdown")
     made.add_argument("--show", metavar="FILE.json", help="measure nothing, show this result")
     return made
 

@@ -153,6 +153,22 @@ def peers_table(rows: list[Row]) -> str:
     return "\n".join(text) + "\n"
 
 
+def summary(result: Row) -> str:
+    """The peers at their best settings, ticks a second, as a table in Markdown: what the README shows."""
+    best: dict[tuple[str, str], float] = {}
+    for row in result["rows"]:
+        if row["section"] == "peers" and "ticks" in row:
+            who = row["name"] + (f", {row['case']['variant']}" if row["case"]["peer"] == "ours" else "")
+            at = dims(row["case"]).replace(" x ", " of ")
+            best[at, who] = max(best.get((at, who), 0.0), row["ticks"]["median"])
+    everyone = sorted({who for _, who in best},
+                      key=lambda who: -sum(rate for (_, name), rate in best.items() if name == who))
+    lines = [("regions", *everyone), ("---",) * (1 + len(everyone))]
+    for at in dict.fromkeys(at for at, _ in best):
+        lines.append((at, *(count(best[at, who]) if (at, who) in best else "" for who in everyone)))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
 TABLES = {"limit": limit_table, "kernels": kernel_table, "graphs": graph_table, "around": around_table,
           "startup": startup_table, "sparse": sparse_table, "glimpses": glimpses_table,
           "peers": peers_table}
