@@ -18,6 +18,8 @@ from cortexsim.vectors import FLOAT, INT, INT32, LANES, VECTOR, ZERO, Code, Sums
 ACROSS = 8
 # numbers in a row of which eight no longer lie in the nearest cache, with all that goes with them
 LONG = 1024
+# weights that stay in the nearest cache
+NEAR = 8192
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,13 @@ def _encoding(code, W, rows, n, x, y, out, learns=None):
         code.columns(n, step)
 
     sweep = _Sweep(code, W, n, learns, x, y)
-    sweep.by(rows, [(sweep.longer(LONG), _Way(2)), (None, _Way(4))], spread)
+    with code.builder.if_else(code.builder.icmp_signed(">", code.builder.mul(rows, n), INT(NEAR))) as (large, small):
+        with large:
+            sweep.by(rows, [(sweep.longer(LONG), _Way(2)), (None, _Way(4))], spread)
+        with small:
+            # all of it stays in the nearest cache, so the sums can stay in registers meanwhile
+            sweep.by(rows, [(None, _Way(8))])
+            _across(code, out, n, rows, lambda k: (code.at(W, code.builder.mul(k, n)), code.number(y, k)))
     code.builder.ret_void()
 
 
@@ -166,28 +174,34 @@ def _learn_encode(code, W, rows, n, g, z, x, y, out):
     _encoding(code, W, rows, n, x, y, out, (None, g, z))
 
 
-def _listed(code, W, n, active, count, f, step):
-    """``step(row, factor)`` for the rows of a list."""
-    with code.loop(INT(0), count, 1) as k:
-        number = code.builder.sext(code.number(active, k), INT)
-        step(code.at(W, code.builder.mul(number, n)), code.splat(code.number(f, k)))
-
-
-def _add_rows(code, out, n, W, active, count, f):
+def _across(code, out, n, count, find):
+    """Add rows to `out`, some columns at a time; ``find(k)`` gives the k-th of them and its factor."""
     def part(places, mask):
         slots = [code.room(VECTOR) for _ in places]
         for at, slot in zip(places, slots, strict=True):
             code.builder.store(code.load(out, at, mask), slot)
-
-        def step(row, factor):
+        with code.loop(INT(0), count, 1) as k:
+            row, factor = find(k)
+            value = code.splat(factor)
             for at, slot in zip(places, slots, strict=True):
-                code.builder.store(code.times_plus(factor, code.load(row, at, mask), code.builder.load(slot)), slot)
-
-        _listed(code, W, n, active, count, f, step)
+                code.builder.store(code.times_plus(value, code.load(row, at, mask), code.builder.load(slot)), slot)
         for at, slot in zip(places, slots, strict=True):
             code.store(code.builder.load(slot), out, at, mask)
 
     code.columns(n, part, ACROSS)
+
+
+def _listed(code, W, n, active, f):
+    """The k-th row of a list, and its factor."""
+    def find(k):
+        number = code.builder.sext(code.number(active, k), INT)
+        return code.at(W, code.builder.mul(number, n)), code.number(f, k)
+
+    return find
+
+
+def _add_rows(code, out, n, W, active, count, f):
+    _across(code, out, n, count, _listed(code, W, n, active, f))
     code.builder.ret_void()
 
 
@@ -196,13 +210,12 @@ def _learn_rows(code, W, n, active, count, keep, f, g):
 
     def part(places, mask):
         steps = [code.load(g, at, mask) for at in places]
-
-        def step(row, factor):
+        with code.loop(INT(0), count, 1) as k:
+            row, factor = _listed(code, W, n, active, f)(k)
+            share = code.splat(factor)
             for at, value in zip(places, steps, strict=True):
                 weight = code.times(kept, code.load(row, at, mask))
-                code.store(code.times_plus(factor, value, weight), row, at, mask)
-
-        _listed(code, W, n, active, count, f, step)
+                code.store(code.times_plus(share, value, weight), row, at, mask)
 
     code.columns(n, part, ACROSS)
     code.builder.ret_void()
