@@ -28,10 +28,18 @@ def curve_rows(plan: Plan) -> tuple[list[str], list[str], list[str], list[str], 
             [r.kind.score_unit(r.hyper) for r in regions], [r.kind.scores for r in regions], predicts)
 
 
+def up_to_date(sim: Any, region: str) -> dict[str, np.ndarray]:
+    """The live arrays of a region, holding all that was learned."""
+    if region not in sim.memory.arrays:
+        raise InputError("parameters", f"there is no region {region!r}", hint=nearest(region, sim.memory.arrays))
+    sim.engine.flush()
+    return dict(sim.memory.arrays[region])
+
+
 def parameter(sim: Any, name: str) -> np.ndarray:
     """The live array behind a name such as ``"V1.W"``."""
     region, _, key = name.partition(".")
-    arrays = sim.parameters(region)
+    arrays = up_to_date(sim, region)
     if key not in arrays:
         raise InputError(f"region {region!r}", f"has no array {key!r}", hint=nearest(key, arrays))
     return arrays[key]

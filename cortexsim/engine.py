@@ -69,6 +69,8 @@ class Engine:
         self.ready = False
         # kernels may have put off what they learned
         self.behind = False
+        # somebody holds the live arrays
+        self.watched = False
         self._words = np.zeros(d.TABLES.n_words, np.int64)
         self._job = np.zeros(driver.JOB.n_words, np.int64)
         self._driver = (0, 0)
@@ -149,11 +151,12 @@ class Engine:
 
     @contextmanager
     def flushing(self) -> Iterator[None]:
-        """Flush at the end of a ``with`` block, whatever ends it."""
+        """Flush at the end of a ``with`` block, whatever ends it, where somebody may look at the arrays unasked."""
         try:
             yield
         finally:
-            self.flush()
+            if self.watched:
+                self.flush()
 
     def flush(self) -> None:
         """Let the kernels do what they have put off, so that the arrays hold all that was learned."""

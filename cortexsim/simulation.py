@@ -376,10 +376,8 @@ class Simulation:
 
     def parameters(self, region: str) -> dict[str, np.ndarray]:
         """The arrays of a region by name, live: writing into them changes the simulation."""
-        if region not in self.memory.arrays:
-            raise InputError("parameters", f"there is no region {region!r}", hint=nearest(region, self.memory.arrays))
-        self.engine.flush()
-        return dict(self.memory.arrays[region])
+        self.engine.watched = True
+        return carry.up_to_date(self, region)
 
     def get(self, name: str) -> np.ndarray:
         """A copy of the array with this `name`, such as ``"V1.W"``."""

@@ -64,6 +64,19 @@ def test_what_was_learned_is_there_for_whoever_looks_during_a_run():
         assert all(same_bits(array, expected[name]) for name, array in there.items()), tick
 
 
+def test_live_arrays_hold_what_every_run_and_every_tick_learned():
+    inputs, sim, twin = data(), cs.Simulation(small_graph()), cs.Simulation(small_graph())
+    live = sim.parameters("next")["W"]
+    for t in range(6):
+        row = {name: values[t] for name, values in inputs.items()}
+        sim.observe(row)
+        twin.observe(row)
+        assert same_bits(live, twin.get("next.W")), t
+    sim.run(rows_of(inputs, 6, 20))
+    twin.run(rows_of(inputs, 6, 20))
+    assert same_bits(live, twin.get("next.W"))
+
+
 def test_a_large_graph_answers_ctrl_c_after_every_block():
     sim = cs.Simulation(small_graph())
     sim._seconds_per_tick = 0.3
