@@ -61,12 +61,13 @@ def _limit(rows: list[Row], machine: Row, file: Path) -> Path:
         middle = [one["median"] for one in share]
         errors = [[one["median"] - one["low"] for one in share], [one["high"] - one["median"] for one in share]]
         axes.errorbar([_bytes(row) for row in found], middle, errors, marker="o", capsize=3, label=kind)
+    top = max(1.1, *(1.04 * row["share"]["high"] for row in rows if "share" in row))
     axes.set_xscale("log", base=2)
     for level, size in machine["caches"].items():
         axes.axvline(size, color="#999999", linewidth=0.8, linestyle=":")
-        axes.text(size, 1.08, f"{level} ", ha="right", va="top", color="#666666", fontsize=8)
+        axes.text(size, top - 0.02, f"{level} ", ha="right", va="top", color="#666666", fontsize=8)
     axes.axhline(1.0, color="black", linewidth=0.8)
-    axes.set_ylim(0.0, 1.1)
+    axes.set_ylim(0.0, top)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.xaxis.set_major_formatter(lambda value, _: _size(value))
     axes.set_xlabel("size of the weights")
