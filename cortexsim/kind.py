@@ -11,6 +11,7 @@ A *kind* is a learning rule with its dynamics. It is a module (or any object wit
 ``compare``         kernel, optional: writes ``error`` (default: target minus prediction)
 ``update``          kernel: learns, writes state, reconstruction and the score
 ``tick``            kernel, optional: predict, compare and update in one pass, with the same bits
+``flush``           kernel, optional: learns what a ``tick`` has put off, before anybody looks at the arrays
 ``ROLES``           roles of edges it accepts; ``NEEDS`` those it cannot do without
 ``SCORE``           ``"mse"`` or ``"bits"``, or a function of ``Hyper`` that tells
 ``SCORES``          what is scored: ``"forecast"`` or ``"reconstruction"``
@@ -356,6 +357,8 @@ def check_kind(name: str, namespace: Any) -> None:
         kernel = getattr(namespace, step, None)
         if kernel is not None and len(inspect.signature(kernel).parameters) != 1:
             raise KindError(where, f"kernel {step!r} must take one argument, the view of its region")
+    if getattr(namespace, "flush", None) is not None and getattr(namespace, "tick", None) is None:
+        raise KindError(where, "has a kernel 'flush', but no 'tick' that could put anything off")
     choices = {"SCORE": ("mse", "bits"), "SCORES": ("forecast", "reconstruction")}
     for attribute, allowed in choices.items():
         value = getattr(namespace, attribute, allowed[0])

@@ -238,6 +238,8 @@ BROKEN = {
         "allocate", "ports", "predict", "update")},
     "two arguments": (changed("def predict(r):", "def predict(r, seed):"),
                       "kernel 'predict' must take one argument, the view of its region"),
+    "nothing to flush": (RULE + "\n\ndef flush(r):\n    pass\n",
+                         "has a kernel 'flush', but no 'tick' that could put anything off"),
     "not a dict": (changed(ALLOCATED, "return [1] or {"),
                    r"allocate\(\) must return a dict from names to arrays \(got 'list'\)"),
     "dtype": (changed(ALLOCATED, ALLOCATED.replace("float32", "float16")),
