@@ -29,7 +29,7 @@ PORT = 37
 PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = np.arange(5)
 SILENT, NONE = np.int64(-1), np.int64(0)
 N_REGION = 52
-# columns of `kernels`: addresses, 0 where there is none
+# columns of `kernels`: addresses, 0 where there is none, in the order of kind.KERNELS
 PREDICT, COMPARE, UPDATE, TICK, FLUSH = range(5)
 # columns of `edges`
 (E_COUNT, E_COUNT_MASK, E_SIGNAL, E_SIZE, E_MASK, E_DELAY, E_START, E_LENGTH, E_INDEX, E_TO, E_CUT, E_SPAN, E_SILENT,
@@ -138,7 +138,8 @@ def _point_sparse(T, r, e, t):
         # nobody writes there: it is zero
         T.words[edges[e, E_WORD]] = T.gathered_address + 4 * np.int64(edges[e, E_TO])
         return NONE
-    place, row = slot & edges[e, E_MASK], edges[e, E_LIST] + (slot & edges[e, E_MASK]) * (edges[e, E_SIZE] + 1)
+    place = slot & edges[e, E_MASK]
+    row = edges[e, E_LIST] + place * (edges[e, E_SIZE] + 1)
     T.words[edges[e, E_WORD]] = T.signals_address + 4 * (edges[e, E_SIGNAL] + place * edges[e, E_SIZE])
     T.words[view + W_ACTIVE] = T.active_address + 4 * (row + 1)
     return np.int64(T.active[row])

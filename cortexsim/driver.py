@@ -17,7 +17,6 @@ from cortexsim.bookkeeping import (
     COMPARE,
     CYCLES,
     FLUSH,
-    NONE,
     ON,
     PREDICT,
     PROBE,
@@ -91,7 +90,7 @@ def work(j: Any) -> None:
                 for s in range(a, b):
                     step = steps[s, 1]
                     if only == 0 or step <= 0:
-                        _advance(T, steps[s, 0], step if only == 0 else NONE, t + k)
+                        _advance(T, steps[s, 0], step if only == 0 else 0, t + k)
             if started and only == 0:
                 status[steps[a, 0], CYCLES] += cycles() - started
                 status[steps[a, 0], TIMED] += ticks

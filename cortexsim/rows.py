@@ -53,10 +53,16 @@ from cortexsim.views import TableType, stamp
 Array = np.ndarray
 
 
+def _signature(name: str) -> tuple[str, str]:
+    """Letters of the parameters of a function, and of its result."""
+    parameters, _, result = WRITERS[name][1].partition("=")
+    return parameters, result
+
+
 def _declared(module, name):
-    kinds = {"p": ROW, "l": LIST, "i": INT, "f": FLOAT}
-    result = FLOAT if name in ("dot", "errors", "note", "zeros") else VOID
-    kind = ir.FunctionType(result, [kinds[letter] for letter in WRITERS[name][1]])
+    kinds = {"p": ROW, "l": LIST, "i": INT, "f": FLOAT, "": VOID}
+    parameters, result = _signature(name)
+    kind = ir.FunctionType(kinds[result], [kinds[letter] for letter in parameters])
     return cgutils.get_or_insert_function(module, kind, f"cortexsim.rows.{name}")
 
 
@@ -108,7 +114,7 @@ def _from_python(name: str) -> Any:
     """A function of the library for Python, to be called with addresses and numbers."""
     prepare()
     kinds = {"p": ctypes.c_void_p, "l": ctypes.c_void_p, "i": ctypes.c_int64, "f": ctypes.c_float}
-    return ctypes.CFUNCTYPE(None, *(kinds[letter] for letter in WRITERS[name][1]))(_places[name])
+    return ctypes.CFUNCTYPE(None, *(kinds[letter] for letter in _signature(name)[0]))(_places[name])
 
 
 def _caller(name: str, *places: int) -> Any:
@@ -120,7 +126,7 @@ def _caller(name: str, *places: int) -> Any:
     def codegen(context, builder, called, args):
         values, left = [], list(zip(called.args, args, strict=True))
         counts = list(places)
-        for letter in WRITERS[name][1]:
+        for letter in _signature(name)[0]:
             kind, value = left.pop(0)
             if letter in "if":
                 values.append(context.cast(builder, value, kind, types.intp if letter == "i" else types.float32))
@@ -136,7 +142,7 @@ def _caller(name: str, *places: int) -> Any:
     return codegen
 
 
-def _swept(*places: int, result: Any = types.void) -> Callable[[Any], Any]:
+def _swept(*places: int) -> Callable[[Any], Any]:
     """Decorate the plain meaning of a function, which serves where numba's JIT is off, with its machine code."""
 
     def decorate(plain):
@@ -148,6 +154,7 @@ def _swept(*places: int, result: Any = types.void) -> Callable[[Any], Any]:
             for kind in kinds:
                 if isinstance(kind, (types.Array, TableType)) and kind.dtype not in (types.float32, types.int32):
                     raise TypingError(f"{plain.__name__}() takes arrays of float32, and lists of int32")
+            result = types.float32 if _signature(plain.__name__)[1] else types.void
             return result(*kinds), _caller(plain.__name__, *places)
 
         # numba calls it by the parameters of its signature, of which the first is its own
@@ -163,7 +170,7 @@ def _part(array, start, n):
     return array.reshape(-1)[start : start + n]
 
 
-@_swept(result=types.float32)
+@_swept()
 def dot(a: Array, i: int, b: Array, j: int, n: int) -> float:
     """Sum of ``a[i + k] * b[j + k]`` over k < n."""
     return np.dot(_part(a, i, n), _part(b, j, n))
@@ -245,7 +252,7 @@ def approach(out: Array, o: int, n: int, rate: float, a: Array, i: int) -> None:
     _part(out, o, n)[:] += rate * (_part(a, i, n) - _part(out, o, n))
 
 
-@_swept(0, 0, 0, 0, 0, result=types.float32)
+@_swept(0, 0, 0, 0, 0)
 def errors(y: Array, p: Array, e: Array, g: Array, b: Array, n: int, step: float, bias: float) -> float:
     """``e = y - p``, ``g = step * e`` and ``b = b + bias * g`` for `n` numbers; returns the sum of ``e * e``."""
     e[:n] = y[:n] - p[:n]
@@ -288,14 +295,14 @@ def list_active(x: Array, out: Array) -> None:
         _from_python("list_rows")(x.ctypes.data, *x.shape, out.ctypes.data)
 
 
-@_swept(result=types.float32)
+@_swept()
 def note(out: Array, o: int, n: int, a: Array, i: int) -> float:
     """``out = a`` for `n` numbers; returns the sum of ``a * a``."""
     copy(out, o, n, a, i)
     return np.dot(_part(a, i, n), _part(a, i, n))
 
 
-@_swept(result=types.float32)
+@_swept()
 def zeros(a: Array, i: int, n: int) -> float:
     """How many of `n` numbers are zero."""
     return float((_part(a, i, n) == 0).sum())

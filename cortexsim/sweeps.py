@@ -104,7 +104,7 @@ class _Sweep:
                 after(*(code.plus_index(side, k) for side in sides for k in range(group)))
         with code.loop(many, half, 1) as row:
             self._few(way, after, row, code.plus_index(row, half))
-        with code.where(builder.trunc(count, ir.IntType(1))):
+        with builder.if_then(builder.trunc(count, ir.IntType(1))):
             self._few(way, after, code.plus_index(count, -1))
 
     def _few(self, way, after, *numbers):
@@ -121,7 +121,7 @@ class _Sweep:
 def _dot(code, a, b, n):
     sums = Sums(code, 1)
     _each(code, n, lambda load, store: sums.add(0, load(a), load(b)))
-    code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
+    code.builder.ret(sums.total())
 
 
 def _multiplying(sweep, rows):
@@ -263,7 +263,7 @@ def _errors(code, y, p, e, g, b, n, step, bias):
         sums.add(0, error, error)
 
     _each(code, n, make)
-    code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
+    code.builder.ret(sums.total())
 
 
 def _track(code, x, last, mean, n, rate, out):
@@ -312,7 +312,7 @@ def _note(code, out, n, a):
         sums.add(0, value, value)
 
     _each(code, n, make)
-    code.builder.ret(code.builder.extract_element(code.totals(sums.vectors()), INT32(0)))
+    code.builder.ret(sums.total())
 
 
 def _zeros(code, a, n):
@@ -325,7 +325,7 @@ def _zeros(code, a, n):
         counts.add(0, code.builder.select(zero, ones, ZERO), ones)
 
     code.columns(n, step)
-    code.builder.ret(code.builder.extract_element(code.totals(counts.vectors()), INT32(0)))
+    code.builder.ret(counts.total())
 
 
 def _clear(code, out, n):
@@ -333,12 +333,13 @@ def _clear(code, out, n):
     code.builder.ret_void()
 
 
-# the functions of the library, by name: what writes each, and its parameters (p a row, l a list, i, f numbers)
+# the functions of the library, by name: what writes each, and its parameters (p a row, l a list, i, f numbers; =f: it
+# returns a number)
 WRITERS: dict[str, tuple[Callable[..., None], str]] = {
-    "dot": (_dot, "ppi"), "multiply": (_multiply, "piipp"), "learn": (_learn, "piifpp"),
+    "dot": (_dot, "ppi=f"), "multiply": (_multiply, "piipp"), "learn": (_learn, "piifpp"),
     "learn_multiply": (_learn_multiply, "piifpppp"), "encode": (_encode, "piippp"),
     "learn_encode": (_learn_encode, "piippppp"), "add_rows": (_add_rows, "piplip"),
     "learn_rows": (_learn_rows, "pilifpp"), "list_rows": (_list_rows, "piil"), "blend": (_blend, "pifpp"),
     "add": (_add, "pip"), "subtract": (_subtract, "pipp"), "approach": (_approach, "pifp"),
-    "errors": (_errors, "pppppiff"), "track": (_track, "pppifp"), "note": (_note, "pip"), "zeros": (_zeros, "pi"),
+    "errors": (_errors, "pppppiff=f"), "track": (_track, "pppifp"), "note": (_note, "pip=f"), "zeros": (_zeros, "pi=f"),
     "copy": (_copy, "pip"), "clear": (_clear, "pi")}

@@ -17,7 +17,7 @@ from numba.core import cgutils
 LANES = 16
 FLOAT, INT, INT32, VOID = ir.FloatType(), ir.IntType(64), ir.IntType(32), ir.VoidType()
 ROW, LIST = FLOAT.as_pointer(), INT32.as_pointer()
-VECTOR, MASK = ir.VectorType(FLOAT, LANES), ir.VectorType(ir.IntType(1), LANES)
+VECTOR = ir.VectorType(FLOAT, LANES)
 ZERO = VECTOR([0.0] * LANES)
 # numba puts its fastmath flags on every sum that has no flag; this one means nothing to a sum, and keeps the order
 FIXED = ("arcp",)
@@ -34,12 +34,6 @@ class Code:
         """A counted loop; gives its counter."""
         with cgutils.for_range_slice(self.builder, start, stop, INT(step), INT) as (at, _):
             yield at
-
-    @contextmanager
-    def where(self, condition: Any) -> Iterator[None]:
-        """Code that runs only if the condition holds."""
-        with self.builder.if_then(condition):
-            yield
 
     def room(self, kind: Any) -> Any:
         """Memory on the stack, as the last user left it (numba's own helper would fill it with zeros at every call)."""
@@ -67,7 +61,7 @@ class Code:
             done = end
         if whole:
             return
-        with self.where(self.builder.icmp_signed("<", done, n)):
+        with self.builder.if_then(self.builder.icmp_signed("<", done, n)):
             left = self.builder.trunc(self.builder.sub(n, done), INT32)
             lanes = ir.VectorType(INT32, LANES)
             first = self.builder.insert_element(lanes(ir.Undefined), left, INT32(0))
@@ -161,3 +155,7 @@ class Sums:
     def vectors(self) -> list[Any]:
         """One vector for each row, whose lanes are still to be added."""
         return [self.code.builder.load(slot) for slot in self.slots]
+
+    def total(self) -> Any:
+        """The sum of the first row, as a number."""
+        return self.code.builder.extract_element(self.code.totals(self.vectors()), INT32(0))

@@ -25,8 +25,8 @@ graph.add_region("next", kind="delta", predicts="code.state", context=["code.sta
 cs.Simulation(graph, seed=0).run({"eye": np.ones((8, 3), np.float32)}, ticks=8)
 stats = {}
 for thing in gc.get_objects():
-    if isinstance(thing, Dispatcher) and thing.py_func.__module__.startswith(("cortexsim.driver", "cortexsim.kinds",
-                                                                                  "cortexsim.rows")):
+    ours = ("cortexsim.driver", "cortexsim.kinds", "cortexsim.rows")
+    if isinstance(thing, Dispatcher) and thing.py_func.__module__.startswith(ours):
         hits, misses = stats.get(thing.py_func.__qualname__, (0, 0))
         stats[thing.py_func.__qualname__] = (hits + sum(thing.stats.cache_hits.values()),
                                              misses + sum(thing.stats.cache_misses.values()))
