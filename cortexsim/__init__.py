@@ -7,9 +7,10 @@ every region does.
 
 from cortexsim.catalogue import load, names
 from cortexsim.curves import Curves
-from cortexsim.errors import CortexsimError, FileError, GraphError, InputError, KindError
+from cortexsim.errors import CortexsimError, FileError, GraphError, InputError, KindError, SettlingWarning
 from cortexsim.fields import dense, one_to_one, sparse, window
 from cortexsim.graph import RegionGraph
+from cortexsim.inference import Inference
 from cortexsim.kind import find_kind, hyper, list_kinds
 from cortexsim.native import helper
 from cortexsim.plan import Plan, make_plan
@@ -17,6 +18,6 @@ from cortexsim.simulation import Simulation
 
 __version__ = "0.1.0"
 
-__all__ = ["CortexsimError", "Curves", "FileError", "GraphError", "InputError", "KindError", "Plan", "RegionGraph",
-           "Simulation", "dense", "find_kind", "helper", "hyper", "list_kinds", "load", "make_plan", "names",
-           "one_to_one", "sparse", "window"]
+__all__ = ["CortexsimError", "Curves", "FileError", "GraphError", "Inference", "InputError", "KindError", "Plan",
+           "RegionGraph", "SettlingWarning", "Simulation", "dense", "find_kind", "helper", "hyper", "list_kinds",
+           "load", "make_plan", "names", "one_to_one", "sparse", "window"]

@@ -9,6 +9,8 @@ These functions become part of the loop in ``driver.py``, whose cached code is s
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -18,32 +20,40 @@ from cortexsim.views import HEADER, Layout
 
 # columns of `regions` (LIST_*: the ring of lists of active units, -1 where there is none, and whether its port is held
 # without a target; SCORED_AT: where the target lies that a trial is scored by, -1 where it is the target as usual;
-# PORTS: the first of the ports it has, and the end of them)
+# PORTS: the first of the ports it has, and the end of them; RELAXES: it goes on where its target is away)
 (VIEW, PERIOD, OFFSET, HOLD, COUNT_AT, COUNT_MASK, FROZEN, BITS, BASELINE, N_TARGET, TARGET_AT, SPARSE, ACTIVE_AT,
  CONTEXT_AT, SCORE_AT, PROBE, PROBE_END, EARLY, LIST_AT, LIST_MASK, LIST_SIZE, LIST_HELD, SCORED_AT, PORTS,
- PORTS_END) = range(25)
+ PORTS_END, RELAXES) = range(26)
 # then a pair (first, last) of edges for each role, and a triple (place, size, mask) for each port
 # (numpy numbers, where a constant is handed to a function: numba compiles that anew for every plain one)
-CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = np.arange(25, 37, 2)
-PORT = 37
+CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = np.arange(26, 38, 2)
+PORT = 38
 PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = np.arange(5)
 SILENT, NONE = np.int64(-1), np.int64(0)
-N_REGION = 52
+N_REGION = 53
 # columns of `kernels`: addresses, 0 where there is none, in the order of kind.KERNELS
 PREDICT, COMPARE, UPDATE, TICK, FLUSH = range(5)
 # columns of `edges`
 (E_COUNT, E_COUNT_MASK, E_SIGNAL, E_SIZE, E_MASK, E_DELAY, E_START, E_LENGTH, E_INDEX, E_TO, E_CUT, E_SPAN, E_SILENT,
  E_PRESENT, E_DIRECT, E_LIST, E_WORD, E_SET) = range(18)
 N_EDGE = 18
-# columns of `status`, the counters of a region that change as it runs
+# columns of `status`, the counters of a region that change as it runs (ON: 0 not due, 1 on, 2 without its target, 3
+# relaxing without it: odd numbers are those whose kernels run)
 DUE, ON, RESET, SEEN, BAD, CYCLES, TIMED = range(7)
 N_STATUS = 7
 # columns of `probes`
 P_REGION, P_PORT, P_EVERY, P_TO, P_SIZE = range(5)
 # columns of the curves
-TICKS, LOSS, LOSS_LAST, LOSS_MEAN, STEP_SIZE, DEAD, SATURATED, LEARNED = range(8)
+(TICKS, LOSS, LOSS_LAST, LOSS_MEAN, STEP_SIZE, DEAD, SATURATED, LEARNED, ENERGY, ENERGY_START, ENERGY_TICKS,
+ MOVED) = range(12)
+N_CURVE = 12
+# what a kernel writes into its score, and the places of free energy and movement in it; after it, the energy where the
+# trial began
+N_SCORE = 6
+SCORED_ENERGY, SCORED_MOVE, FIRST_ENERGY = 4, 5, 6
 
-TABLE_SCALARS = ("learn", "scoring", "bin_start", "bin_shift", "trial_length", "score_at", "record_start",
+TABLE_SCALARS = ("learn", "scoring", "bin_start", "bin_shift", "trial_length", "trial_start", "score_at",
+                 "energy_at", "init_mask", "record_start",
                  "signals_address", "gathered_address", "words_address", "active_address")
 TABLE_ARRAYS = (("regions", "int32", 2), ("edges", "int32", 2), ("kernels", "int64", 2), ("limits", "float64", 2),
                 ("words", "int64", 1), ("reals", "float64", 1), ("defaults", "float64", 1), ("signals", "float32", 1),
@@ -53,8 +63,8 @@ TABLE_ARRAYS = (("regions", "int32", 2), ("edges", "int32", 2), ("kernels", "int
                 ("unit_start", "int64", 1))
 TABLES = Layout([(name, "int") for name in TABLE_SCALARS], TABLE_ARRAYS, tables=True)
 
-W_TICK, W_TRIAL, W_PLACE, W_SPAN, W_LEARN, W_RESET, W_DUE = (
-    HEADER.word[name] for name in ("tick", "trial", "place", "span", "learn", "reset", "due"))
+W_TICK, W_TRIAL, W_PLACE, W_SPAN, W_LEARN, W_RESET, W_DUE, W_LENGTH, W_INIT = (
+    HEADER.word[name] for name in ("tick", "trial", "place", "span", "learn", "reset", "due", "length", "init"))
 W_ACTIVE, W_SCORE = HEADER.word["active"], HEADER.word["score"]
 W_CONTEXT, W_TARGET, W_PRIOR, W_FEEDBACK = (
     np.int64(HEADER.word[name]) for name in ("context", "target", "prior", "feedback"))
@@ -252,14 +262,21 @@ def begin(T, r, t):
     view = regions[r, VIEW]
     length = T.trial_length
     words[view + W_TICK] = t
-    words[view + W_TRIAL] = t // length if length else t
-    words[view + W_PLACE] = t % length if length else 0
-    words[view + W_SPAN] = T.spans[t % length] if length else 0
+    since = t - T.trial_start
+    place = since % length if length else 0
+    span = T.spans[place] if length else 0
+    words[view + W_TRIAL] = since // length if length else t
+    words[view + W_PLACE] = place
+    words[view + W_SPAN] = span
+    words[view + W_LENGTH] = length
+    words[view + W_INIT] = span & T.init_mask != 0
     words[view + W_LEARN] = T.learn and not regions[r, FROZEN]
     words[view + W_RESET] = status[r, RESET]
     words[view + W_DUE] = due
-    for k in range(4):
+    for k in range(N_SCORE):
         T.reals[regions[r, SCORE_AT] + k] = 0.0
+    # not a number: this kind has none
+    T.reals[regions[r, SCORE_AT] + SCORED_ENERGY] = math.nan
     for port in range(regions[r, PORTS], regions[r, PORTS_END]):
         p = PORT + 3 * port
         if regions[r, p + 1]:
@@ -289,6 +306,9 @@ def target_there(T, r):
         if T.present[T.edges[e, E_PRESENT]]:
             return True
     if first == last:
+        return True
+    if regions[r, RELAXES]:
+        T.status[r, ON] = 3
         return True
     T.status[r, ON] = 2
     for port in (ERROR, FEEDBACK_OUT):

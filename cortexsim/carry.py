@@ -25,7 +25,7 @@ def curve_rows(plan: Plan) -> tuple[list[str], list[str], list[str], list[str], 
     predicts = [", ".join(e.signal for e in r.edges["target"]) or
                 ", ".join(part.source for part in r.shapes.predicts) for r in regions]
     return ([r.name for r in regions], [r.kind.name for r in regions],
-            [r.kind.score_unit(r.hyper) for r in regions], [r.kind.scores for r in regions], predicts)
+            [r.kind.score_unit(r.hyper) for r in regions], [r.kind.scores(r.hyper) for r in regions], predicts)
 
 
 def up_to_date(sim: Any, region: str) -> dict[str, np.ndarray]:
@@ -107,6 +107,7 @@ def copy_simulation(sim: Any) -> Any:
     twin.engine = Engine(twin.plan, twin.memory, twin.curves.acc, twin.threads)
     twin.engine.learn = sim.engine.learn
     twin.recorder = Recorder()
+    twin._watch = copy.deepcopy(sim._watch)
     twin.skipped = dict(sim.skipped)
     return twin
 
@@ -120,15 +121,18 @@ def copy_plan(plan: Plan) -> Plan:
     return replace(plan, regions=regions, edges=edges)
 
 
-def copy_values(old: Memory, new: Memory) -> None:
-    """Copy everything that changes in a run, between memories of equal plans."""
-    for name in ("signals", "gathered", "counts", "active", "status", "baselines", "present", "defaults"):
+def copy_values(old: Memory, new: Memory, signals_from: int = 0) -> None:
+    """Copy everything that changes in a run, between memories of equal plans; signals only from a place on."""
+    new.signals[signals_from:] = old.signals[signals_from:]
+    for name in ("gathered", "counts", "active", "status", "baselines", "present", "defaults"):
         getattr(new, name)[:] = getattr(old, name)
     new.edges[:, d.E_CUT] = old.edges[:, d.E_CUT]
     new.regions[:, d.FROZEN] = old.regions[:, d.FROZEN]
     for name in new.row:
         place = old.view_at[name] + d.W_ACTIVE + 1
         new.words[new.view_at[name] + d.W_ACTIVE + 1] = old.words[place]
+        first, second = (m.view_at[name] + m.layouts[name].n_words + d.FIRST_ENERGY for m in (old, new))
+        new.words[second] = old.words[first]
         for key in old.plan.regions[name].hyper:
             word = old.layouts[name].word[key]
             new.words[new.view_at[name] + word] = old.words[old.view_at[name] + word]

@@ -113,7 +113,7 @@ def print_kind(kind: Kind) -> None:
     """Print what a kind is, and a line for each of its hyperparameters."""
     print(inspect.cleandoc(kind.doc or ""))
     print(f"\nroles: {', '.join(kind.roles)}; needs {', '.join(kind.needs)}; writes {', '.join(kind.port_names)}; "
-          f"scores its {kind.scores}\n")
+          f"scores its {kind.scores(kind.check_hyper(kind.name, {}))}\n")
     rows = [("hyperparameter", "default", "unit", "allowed", "meaning")]
     rows += [(field.name, _value(field.default), field.unit, field.allowed() + (" (structural)" if field.structural
              else ""), field.doc) for field in kind.hyper_fields().values()]
@@ -154,22 +154,22 @@ def _print_region(graph: RegionGraph, plan: Plan, name: str) -> None:
     frozen = ", frozen" if data["frozen"] else ""
     print(f"  {name}: {data['kind']}, {clock}{frozen}; {shapes}")
     told = {role: _signals(graph, name, role) for role in ROLES}
-    pairs = ", ".join(f"{part.source}.state" for part in region.shapes.predicts)
-    told["target"] = told["target"] or pairs
+    explained = ", ".join(part.source for part in region.shapes.predicts)
+    told["target"] = ", ".join(filter(None, (told["target"], explained)))
     for role, text in told.items():
         if text:
-            print(_wrapped(text, f"      {ROLES[role]:<12}"))
+            print(_wrapped(text, f"      {ROLES[role]:<13}"))
     given = data["hyper"]
     print(_wrapped(", ".join(f"{key} = {_value(value)}" for key, value in given.items()) or "all as the kind has them",
-                   "      constants   "))
+                   "      constants    "))
     rest = {key: value for key, value in region.hyper.items() if key not in given}
     if rest:
-        print(_wrapped(", ".join(f"{key} = {_value(value)}" for key, value in rest.items()), "      by default  "))
+        print(_wrapped(", ".join(f"{key} = {_value(value)}" for key, value in rest.items()), "      by default   "))
     for key, heading in (("why", "why"), ("cite", "source")):
         if data[key]:
-            print(_wrapped(data[key], f"      {heading:<12}"))
+            print(_wrapped(data[key], f"      {heading:<13}"))
     flops, size = plan.costs[name]
-    print(f"      cost        {flops:,.0f} flop and {size:,.0f} bytes a tick that it is due")
+    print(f"      cost         {flops:,.0f} flop and {size:,.0f} bytes a tick that it is due")
 
 
 def _signals(graph: RegionGraph, region: str, role: str) -> str:

@@ -22,7 +22,9 @@ from cortexsim.measures import FIELDS, MEASURES, measure_of
 if TYPE_CHECKING:
     from cortexsim.curves import Curves
 
-FORMAT = 1  #: Of the npz files; raised when what they hold changes.
+FORMAT = 2  #: Of the npz files; raised when what they hold changes.
+#: How many fields the sums of an older format have: they are the first of those of today.
+OLDER = {1: 8}
 
 _WORDS = ("regions", "kinds", "score", "scores", "predicts", "start", "bin_width", "n_ticks", "events")
 
@@ -137,7 +139,7 @@ def read_npz(path: str | os.PathLike[str]) -> tuple[dict[str, Any], NDArray[np.f
     -------
     words : dict
         The attributes of the curves by name.
-    acc : float64 array [regions, bins, 8]
+    acc : float64 array [regions, bins, 12]
         Their sums.
 
     Raises
@@ -157,7 +159,9 @@ def read_npz(path: str | os.PathLike[str]) -> tuple[dict[str, Any], NDArray[np.f
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error,
             zipfile.BadZipFile) as error:
         raise FileError(where, f"does not hold learning curves ({error})") from error
-    if found != FORMAT:
+    if found in OLDER and acc.ndim == 3 and acc.shape[2] == OLDER[found]:
+        acc = np.pad(acc, ((0, 0), (0, 0), (0, len(FIELDS) - OLDER[found])))
+    elif found != FORMAT:
         raise FileError(where, f"holds curves of another format than this version reads, {FORMAT}", found)
     if missing or acc.ndim != 3 or (len(acc), acc.shape[2]) != (len(words["regions"]), len(FIELDS)):
         raise FileError(where, f"holds incomplete curves (missing {missing}, sums of shape {acc.shape})")

@@ -50,7 +50,7 @@ class Curves:
 
     Attributes
     ----------
-    acc : float64 array [regions, bins, 8]
+    acc : float64 array [regions, bins, 12]
         The sums, C-contiguous and at one address for the life of the object.
     bin_width : int
         Ticks per bin, a power of two.
@@ -201,7 +201,9 @@ class Curves:
             ``loss``, ``loss_last`` and ``loss_mean`` (the baselines *last value* and *running mean* on the
             same ticks), ``skill`` = 1 - loss / loss_mean, ``skill_last`` = 1 - loss / loss_last,
             ``baseline_skill`` = 1 - loss_last / loss_mean, ``update`` (rms change of the weights per learning
-            tick), ``dead`` and ``saturated`` (fractions of the units), ``ticks`` scored, ``learned`` ticks.
+            tick), ``dead`` and ``saturated`` (fractions of the units), ``ticks`` scored, ``learned`` ticks;
+            of a region that settles, ``energy`` (free energy at the end of a trial), ``energy_start`` (where it
+            began to settle) and ``moved`` (rms of the state's last step).
         smooth : int
             Bins pooled around each, by their sums.
 

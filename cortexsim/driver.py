@@ -52,7 +52,7 @@ def _advance(T, r, step, t):
     """One step (0 predict, 1 compare, 2 update) of a region at a tick, or all three (-1) where nobody waits between."""
     regions, kernels, status = T.regions, T.kernels, T.status
     if step > 0 or begin(T, r, t):
-        if status[r, ON] == 1:
+        if status[r, ON] & 1:
             pointer = T.words_address + 8 * regions[r, VIEW]
             gather(T, r, step, t)
             compares = step == -1 or step == 1
@@ -114,16 +114,16 @@ def prepare() -> tuple[int, int]:
 
 
 @njit(cache=True, parallel=True, **DRIVER_FLAGS)
-def run_parallel(function, jobs, place, level_start, t, end, block, made_of=STAMP):
+def run_parallel(function, jobs, place, level_start, t, end, block, longest, made_of=STAMP):
     """Levels one after the other, the jobs of a level at once; no sum crosses a thread.
 
     `jobs` lie at the address `place`, one for each partition. They are done by address: numba would otherwise compile a
-    copy of all the work three times over.
+    copy of all the work three times over. A barrier follows after `block` ticks, a visit has `longest` at most.
     """
     while t < end:
         ticks = min(block, end - t)
         for level in range(level_start.shape[0] - 1):
             for p in prange(level_start[level], level_start[level + 1]):
-                jobs[p, START], jobs[p, END], jobs[p, BLOCK] = t, t + ticks, ticks
+                jobs[p, START], jobs[p, END], jobs[p, BLOCK] = t, t + ticks, min(ticks, longest)
                 call(function, place + 8 * p * jobs.shape[1])
         t += ticks

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -15,11 +16,40 @@ from cortexsim import bookkeeping as d
 from cortexsim import driver, fallback, native
 from cortexsim.kind import KERNELS
 from cortexsim.plan import Plan
+from cortexsim.plan_shapes import Trial
 from cortexsim.rows import list_active
 from cortexsim.tables import Memory
 
 # tables of the engine's own, which may be other arrays at every call
-OWN_TABLES = ("curves", "probes", "records")
+OWN_TABLES = ("curves", "probes", "records", "spans")
+CLOCK = ("trial_length", "trial_start", "score_at", "energy_at", "init_mask")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The trial clock as the driver reads it.
+
+    `spans` holds the bits of the spans at each place, `init_mask` the bit of the span ``init``. Regions are scored at
+    `score_at` (below 0: at every tick), and where a trial begins to settle, at `energy_at`, free energy is noted.
+    """
+
+    trial_length: int
+    trial_start: int
+    score_at: int
+    energy_at: int
+    init_mask: int
+    spans: np.ndarray
+
+    @classmethod
+    def of(cls, trial: Trial | None) -> Clock:
+        """The clock of a plan."""
+        if trial is None:
+            return cls(0, 0, 0, 0, 0, np.zeros(1, np.int64))
+        init = trial.spans.get("init")
+        # at place 0 predictions were made before the outcome came: nothing has settled there
+        first = init[1] - 1 if init else min(1, trial.length - 1)
+        return cls(trial.length, 0, trial.score_at, first, trial.mask("init") if init else 0,
+                   trial.masks())
 
 
 class Uninterrupted:
@@ -49,7 +79,7 @@ class Engine:
     ----------
     plan : Plan
     memory : Memory
-    curves : ndarray, float64 [regions, bins, 8]
+    curves : ndarray, float64 [regions, bins, 12]
         In the order of the plan's sequence; the driver adds to it.
     threads : int
         Worker threads of the driver.
@@ -60,6 +90,7 @@ class Engine:
         self.memory = memory
         self.curves = curves
         self.threads = threads
+        self.clock = Clock.of(plan.trial)
         self.learn = True
         self.scoring = True
         self.bin_start, self.bin_shift = 0, 0
@@ -69,9 +100,12 @@ class Engine:
         self.ready = False
         # kernels may have put off what they learned
         self.behind = False
+        # copies of the activity, for questions
+        self.lanes: list[Any] = []
         # somebody holds the live arrays
         self.watched = False
         self._words = np.zeros(d.TABLES.n_words, np.int64)
+        self._written: tuple[Any, ...] = ()
         self._job = np.zeros(driver.JOB.n_words, np.int64)
         self._driver = (0, 0)
         self.why_fallback = ""
@@ -89,7 +123,7 @@ class Engine:
             for column, step in enumerate(KERNELS):
                 kernel = kind.kernel(step)
                 # a fused region still predicts alone: before its outcome is known, and where that is absent
-                unused = step in ("compare", "update") if fused else step in ("tick", "flush")
+                unused = step in ("compare", "update") if fused else step == "tick"
                 if kernel is None or unused:
                     cells[column] = 0
                 elif self.why_fallback:
@@ -103,34 +137,42 @@ class Engine:
 
     def _fixed_tables(self) -> None:
         """Write the driver's tables, as far as they never change."""
-        memory, words, trial = self.memory, self._words, self.plan.trial
-        scalars = {"trial_length": trial.length if trial else 0, "score_at": trial.score_at if trial else 0,
-                   **{f"{name}_address": getattr(memory, name).ctypes.data
-                      for name in ("signals", "gathered", "words", "active")}}
-        for name, value in scalars.items():
-            words[d.TABLES.word[name]] = value
+        memory, words = self.memory, self._words
+        for name in ("signals", "gathered", "words", "active"):
+            words[d.TABLES.word[f"{name}_address"]] = getattr(memory, name).ctypes.data
         for name, _, _ in d.TABLE_ARRAYS:
             if name not in OWN_TABLES:
                 d.TABLES.put(words, name, getattr(memory, name))
 
-    def _tables(self) -> int:
+    def tables(self) -> int:
         """Write what may have changed in the driver's tables, and return their address."""
         words = self._words
+        now = (self.learn, self.scoring, self.bin_start, self.bin_shift, self.record_start, self.curves, self.probes,
+               self.records, self.clock)
+        if all(a is b for a, b in zip(now, self._written, strict=False)) and self._written:
+            return words.ctypes.data
+        self._written = now
         for name in ("learn", "scoring", "bin_start", "bin_shift", "record_start"):
             words[d.TABLES.word[name]] = int(getattr(self, name))
-        for name in OWN_TABLES:
+        for name in CLOCK:
+            words[d.TABLES.word[name]] = getattr(self.clock, name)
+        d.TABLES.put(words, "spans", self.clock.spans)
+        for name in ("curves", "probes", "records"):
             d.TABLES.put(words, name, getattr(self, name))
         return words.ctypes.data
 
     def run(self, start: int, end: int, block: int) -> None:
         """Run the ticks [start, end), at most `block` of them a visit; sources must be staged."""
         self.prepare()
-        address = self._tables()
+        address = self.tables()
         self.behind = True
         if self.why_fallback:
             fallback.run(self, start, end, block)
         elif self.threads > 1 and len(self.plan.order.units) > 1:
-            self._run_parallel(address, start, end, block)
+            parts = self.memory.parts
+            jobs = np.zeros((len(parts), driver.JOB.n_words), np.int64)
+            jobs[:, 0], jobs[:, 1:3] = address, parts
+            self._run_parallel(jobs, self.memory.level_start, start, end, block, block)
         else:
             self._work(address, start, end, block, only=0)
 
@@ -138,14 +180,24 @@ class Engine:
         self._job[:7] = address, 0, len(self.plan.order.units), start, end, block, only
         native.call_once(self._driver[0], self._job.ctypes.data)
 
-    def _run_parallel(self, address: int, start: int, end: int, block: int) -> None:
-        parts = self.memory.parts
-        jobs = np.zeros((len(parts), driver.JOB.n_words), np.int64)
-        jobs[:, 0], jobs[:, 1:3] = address, parts
+    def run_lanes(self, lanes: list[Engine], start: int, end: int) -> None:
+        """Run engines that share nothing but what is learned over the ticks [start, end), at once."""
+        block = self.plan.block
+        if self.threads == 1 or len(lanes) == 1 or lanes[0].why_fallback:
+            for lane in lanes:
+                lane.threads = 1
+                lane.run(start, end, block)
+            return
+        jobs = np.zeros((len(lanes), driver.JOB.n_words), np.int64)
+        jobs[:, 0], jobs[:, 2] = [lane.tables() for lane in lanes], len(self.plan.order.units)
+        self._run_parallel(jobs, np.array([0, len(lanes)]), start, end, end - start, block)
+
+    def _run_parallel(self, jobs: np.ndarray, levels: np.ndarray, start: int, end: int, block: int,
+                      longest: int) -> None:
         former = numba.get_num_threads()
         try:
             numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
-            driver.run_parallel(self._driver[0], jobs, jobs.ctypes.data, self.memory.level_start, start, end, block)
+            driver.run_parallel(self._driver[0], jobs, jobs.ctypes.data, levels, start, end, block, longest)
         finally:
             numba.set_num_threads(former)
 
@@ -162,7 +214,7 @@ class Engine:
         """Let the kernels do what they have put off, so that the arrays hold all that was learned."""
         if not self.behind:
             return
-        address = self._tables()
+        address = self.tables()
         if self.why_fallback:
             fallback.flush(self)
         else:
@@ -173,7 +225,8 @@ class Engine:
     def run_predict(self, tick: int) -> None:
         """Run only the predict steps of a tick."""
         self.prepare()
-        address = self._tables()
+        address = self.tables()
+        self.behind = True
         # what an edge holds outside its span must not come from a gate that a try alone has opened
         memory = self.memory
         spanned = memory.edges[memory.edges[:, d.E_SPAN] != 0]
@@ -209,21 +262,21 @@ class Engine:
         return self.memory.signals[start : start + size].copy()
 
     def stage(self, name: str, tick: int, rows: np.ndarray | None, present: np.ndarray | None, repeat: int = 1,
-              n_ticks: int = 1) -> None:
+              n_ticks: int = 1, number: int | None = None) -> None:
         """Put samples of a source in its ring, one row for every `repeat` ticks from `tick` on.
 
-        `rows` None, or a row not present, leaves the source silent.
+        `rows` None, or a row not present, leaves the source silent. With a `number` there is one row, for all ticks.
         """
         memory = self.memory
         count_at, slots = memory.count_rings[name]
         at, size, _ = memory.rings[f"{name}.value"]
         ticks = np.arange(tick, tick + n_ticks)
-        numbers = ticks // repeat
+        numbers = ticks // repeat if number is None else np.full(n_ticks, number)
         counts = memory.counts[count_at : count_at + slots]
         if rows is None:
             counts[ticks & (slots - 1)] = -1
             return
-        first = tick // repeat
+        first = tick // repeat if number is None else number
         counts[ticks & (slots - 1)] = numbers if present is None else np.where(present[numbers - first], numbers, -1)
         ring = memory.signals[at : at + size * slots].reshape(slots, size)
         lists, list_at = None, memory.list_rings.get(f"{name}.value")

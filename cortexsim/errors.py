@@ -69,6 +69,10 @@ class FileError(CortexsimError, OSError):
     """A file cannot be read or written, or does not hold what it should."""
 
 
+class SettlingWarning(UserWarning):
+    """Regions that settle have diverged, or their free energy rose."""
+
+
 def nearest(name: str, options: Iterable[str], limit: int = 8) -> str:
     """Suggest what a misspelt name may have meant.
 

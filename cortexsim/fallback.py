@@ -44,7 +44,7 @@ def _advance(engine: Any, T: Any, r: int, step: int, t: int) -> None:
     kernels, status = T.kernels[r], T.status[r]
     last = step in (-1, 2)
     if step > 0 or _open(d.begin)(T, r, t):
-        if status[d.ON] == 1:
+        if status[d.ON] & 1:
             _open(d.gather)(T, r, step, t)
             compares = step in (-1, 1)
             there = not compares or _open(d.target_there)(T, r)

@@ -11,11 +11,12 @@ A *kind* is a learning rule with its dynamics. It is a module (or any object wit
 ``compare``         kernel, optional: writes ``error`` (default: target minus prediction)
 ``update``          kernel: learns, writes state, reconstruction and the score
 ``tick``            kernel, optional: predict, compare and update in one pass, with the same bits
-``flush``           kernel, optional: learns what a ``tick`` has put off, before anybody looks at the arrays
+``flush``           kernel, optional: learns what was put off, before anybody looks at the arrays
 ``ROLES``           roles of edges it accepts; ``NEEDS`` those it cannot do without
 ``SCORE``           ``"mse"`` or ``"bits"``, or a function of ``Hyper`` that tells
-``SCORES``          what is scored: ``"forecast"`` or ``"reconstruction"``
+``SCORES``          what is scored: ``"forecast"`` or ``"reconstruction"``, or a function of ``Hyper`` that tells
 ``SETTLES``         True: ``predicts=`` makes the pair prediction -> prior, error -> feedback
+``CLAMP``           of a kind that relaxes: the names of its arrays of state values, and of which a query holds
 ``WRITES_FEEDBACK`` True: it writes ``feedback``, one slice per context edge
 ``AXES``            optional: what each axis of an array means, so that learned values survive an edit of the graph
 ``cost``            optional: ``cost(hyper, shapes) -> (flops, bytes)`` per tick
@@ -158,10 +159,15 @@ class Kind:
         """Roles of which it needs at least one edge."""
         return tuple(self._get("NEEDS", ("target",)))
 
+    def scores(self, values: dict[str, Any]) -> str:
+        """``"forecast"`` or ``"reconstruction"``, what its curve scores: ``SCORES`` may be a function of ``Hyper``."""
+        scores = self._get("SCORES", "forecast")
+        return scores(self.Hyper(**values)) if callable(scores) else scores
+
     @property
-    def scores(self) -> str:
-        """``"forecast"`` or ``"reconstruction"``: what its curve scores."""
-        return self._get("SCORES", "forecast")
+    def clamp(self) -> tuple[str, str] | None:
+        """Of a kind that relaxes: the arrays of its state values, and of which of them a query holds; else None."""
+        return self._get("CLAMP")
 
     @property
     def settles(self) -> bool:
@@ -250,10 +256,11 @@ class Kind:
             if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64", "int32", "int64"):
                 got = getattr(array, "dtype", type(array).__name__)
                 raise KindError(where, f"array {name!r} must be float32, float64, int32 or int64", str(got))
-        for name in self.learned:
-            if name not in arrays:
-                raise KindError(where, f"LEARNED names {name!r}, which allocate does not bring",
-                                hint=nearest(name, arrays))
+        for what, names in (("LEARNED", self.learned), ("CLAMP", self.clamp or ())):
+            for name in names:
+                if name not in arrays:
+                    raise KindError(where, f"{what} names {name!r}, which allocate does not bring",
+                                    hint=nearest(name, arrays))
         return arrays
 
     def cost(self, values: dict[str, Any], shapes: Shapes) -> tuple[float, float]:
@@ -357,8 +364,6 @@ def check_kind(name: str, namespace: Any) -> None:
         kernel = getattr(namespace, step, None)
         if kernel is not None and len(inspect.signature(kernel).parameters) != 1:
             raise KindError(where, f"kernel {step!r} must take one argument, the view of its region")
-    if getattr(namespace, "flush", None) is not None and getattr(namespace, "tick", None) is None:
-        raise KindError(where, "has a kernel 'flush', but no 'tick' that could put anything off")
     choices = {"SCORE": ("mse", "bits"), "SCORES": ("forecast", "reconstruction")}
     for attribute, allowed in choices.items():
         value = getattr(namespace, attribute, allowed[0])
@@ -368,6 +373,11 @@ def check_kind(name: str, namespace: Any) -> None:
         for value in getattr(namespace, attribute, ()):
             if value not in words:
                 raise KindError(where, f"{attribute} holds {value!r}", hint=nearest(value, words))
+    clamp = getattr(namespace, "CLAMP", None)
+    ports = getattr(namespace, "PORTS", ())
+    if clamp is not None and (not isinstance(clamp, tuple) or len(clamp) != 2 or "state" not in ports):
+        raise KindError(where, "CLAMP must name two arrays, the values of the port 'state' and which of them are held",
+                        clamp)
     lists = getattr(namespace, "LISTS", None)
     if lists is not None and lists not in PORTS:
         raise KindError(where, f"LISTS names {lists!r}, which is no port", hint=nearest(lists, PORTS))

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 from cortexsim.errors import InputError, nearest
 
 #: What the last axis of ``Curves.acc`` holds, all of them sums over the ticks of a bin. ``dead`` and
-#: ``saturated`` are summed where a region is scored (``ticks``), ``update`` where it learns (``learned``).
-FIELDS = ("ticks", "loss", "loss_last", "loss_mean", "update", "dead", "saturated", "learned")
+#: ``saturated`` are summed where a region is scored (``ticks``), ``update`` where it learns (``learned``),
+#: ``energy`` where it has settled (``energy_ticks``), ``energy_start`` where it began to, in the same trials, and
+#: ``moved`` by its last step.
+FIELDS = ("ticks", "loss", "loss_last", "loss_mean", "update", "dead", "saturated", "learned", "energy",
+          "energy_start", "energy_ticks", "moved")
 
 #: What can be read, see :meth:`cortexsim.curves.Curves.curve`.
 MEASURES = ("loss", "loss_last", "loss_mean", "skill", "skill_last", "baseline_skill", "update", "dead",
-            "saturated", "ticks", "learned")
+            "saturated", "ticks", "learned", "energy", "energy_start", "moved")
 
 
 def measure_of(sums: NDArray[np.float64], measure: str, has_last: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -21,7 +24,7 @@ def measure_of(sums: NDArray[np.float64], measure: str, has_last: NDArray[np.boo
 
     Parameters
     ----------
-    sums : float64 array [..., 8]
+    sums : float64 array [..., 12]
         The fields of :data:`FIELDS`.
     measure : str
         One of :data:`MEASURES`.
@@ -47,7 +50,8 @@ def measure_of(sums: NDArray[np.float64], measure: str, has_last: NDArray[np.boo
     if measure in ("skill", "skill_last", "baseline_skill"):
         above = value["loss_last" if measure == "baseline_skill" else "loss"]
         return 1.0 - _ratio(above, value["loss_last" if measure == "skill_last" else "loss_mean"])
-    return _ratio(value[measure], value["learned" if measure == "update" else "ticks"])
+    count = "energy_ticks" if measure in ("energy", "energy_start", "moved") else "ticks"
+    return _ratio(value[measure], value["learned" if measure == "update" else count])
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -60,7 +64,7 @@ def pool(sums: NDArray[np.float64], width: int) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    sums : float64 array [bins, 8]
+    sums : float64 array [bins, 12]
         The fields of :data:`FIELDS`.
     width : int
         Bins to pool, at least 1.

@@ -161,7 +161,8 @@ def make_plan(graph: Any, threads: int = 1, longest_block: int = LONGEST_BLOCK) 
     check_leaks(list(edges.values()), {name: source.known == "before" for name, source in sources.items()},
                 early_priors)
     if trial:
-        forecasts = [name for name, region in sorted(regions.items()) if region.kind.scores == "forecast"]
+        forecasts = [name for name, region in sorted(regions.items())
+                     if region.kind.scores(region.hyper) == "forecast"]
         outcomes = {name for name, source in sources.items() if source.known == "after"}
         trial = settle_score_place(forecasts, list(edges.values()), outcomes, trial)
     order = find_order(sorted(regions), list(edges.values()), early_priors, longest_block)

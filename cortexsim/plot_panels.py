@@ -42,7 +42,9 @@ TITLES = {
     "baseline_skill": "Skill of the last value over the running mean", "loss": "Loss",
     "loss_last": "Loss of the last value", "loss_mean": "Loss of the running mean", "update": "Update size",
     "dead": "Fraction of dead units", "saturated": "Fraction of saturated units",
-    "ticks": "Ticks scored per bin", "learned": "Ticks learned per bin"}
+    "ticks": "Ticks scored per bin", "learned": "Ticks learned per bin",
+    "energy": "Free energy at the end of a trial", "energy_start": "Free energy at the start of a trial",
+    "moved": "Last step of the state in a trial"}
 
 
 @dataclass(frozen=True)

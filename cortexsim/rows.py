@@ -10,12 +10,14 @@ as in a ``tick`` that learns in the same sweep. They are compiled once, apart fr
 ``learn_multiply``  both in one sweep: W <- keep W + g z^T, then out = W x
 ``encode``          y = W x, then out <- out + W^T y
 ``learn_encode``    W <- W + g z^T, then y = W x and out <- out + W^T y
+``spread``          out <- out + W^T y
 ``add_rows``        out <- out + sum of f_k W_k over the rows k of a list
 ``learn_rows``      W_k <- keep W_k + f_k g for the rows k of a list
 ``blend``           out <- keep out + a b, element by element
 ``add``             out <- out + a
 ``subtract``        out = a - b
 ``approach``        out <- out + rate (a - out)
+``squash``          out = middle + outer tanh(inner x)
 ``errors``          e = y - p, g = step e, b <- b + bias g; the sum of e_i^2
 ``track``           squared distances of x from `last` and from `mean`, which then become x and come nearer to it
 ``list_rows``       for each row of a matrix how many of its numbers are not zero, and which
@@ -213,6 +215,12 @@ def learn_encode(W: Array, at: int, rows: int, n: int, g: Array, i: int, z: Arra
 
 
 @_swept()
+def spread(W: Array, at: int, rows: int, n: int, y: Array, k: int, out: Array, o: int) -> None:
+    """``out <- out + W^T y``."""
+    _part(out, o, n)[:] += _part(W, at, rows * n).reshape(rows, n).T @ _part(y, k, rows)
+
+
+@_swept()
 def add_rows(out: Array, o: int, n: int, W: Array, at: int, active: Array, a: int, count: int,
              f: Array, k: int) -> None:
     """Add to ``out`` the `count` rows of W that `active` lists, each times its factor in `f`."""
@@ -250,6 +258,12 @@ def subtract(out: Array, o: int, n: int, a: Array, i: int, b: Array, j: int) -> 
 def approach(out: Array, o: int, n: int, rate: float, a: Array, i: int) -> None:
     """``out = out + rate * (a - out)`` for `n` numbers."""
     _part(out, o, n)[:] += rate * (_part(a, i, n) - _part(out, o, n))
+
+
+@_swept()
+def squash(out: Array, o: int, n: int, x: Array, i: int, inner: float, outer: float, middle: float) -> None:
+    """``out = middle + outer * tanh(inner * x)`` for `n` numbers, the tangent within 4e-7."""
+    _part(out, o, n)[:] = middle + outer * np.tanh(inner * _part(x, i, n))
 
 
 @_swept(0, 0, 0, 0, 0)

@@ -19,6 +19,10 @@ from cortexsim.bookkeeping import (
     DEAD,
     DUE,
     E_TO,
+    ENERGY,
+    ENERGY_START,
+    ENERGY_TICKS,
+    FIRST_ENERGY,
     LEARNED,
     LIST_AT,
     LIST_HELD,
@@ -27,6 +31,7 @@ from cortexsim.bookkeeping import (
     LOSS,
     LOSS_LAST,
     LOSS_MEAN,
+    MOVED,
     N_TARGET,
     ON,
     P_EVERY,
@@ -42,6 +47,8 @@ from cortexsim.bookkeeping import (
     SATURATED,
     SCORE_AT,
     SCORED_AT,
+    SCORED_ENERGY,
+    SCORED_MOVE,
     SEEN,
     STATE,
     STEP_SIZE,
@@ -89,17 +96,29 @@ def finish(T, r, t):
     if status[r, ON] == 2:
         hold(T, r)
     view = regions[r, VIEW]
-    if T.scoring and (T.trial_length == 0 or t % T.trial_length == T.score_at):
+    length = T.trial_length
+    place = (t - T.trial_start) % length if length else 0
+    # a place below 0: every tick
+    if T.scoring and (length == 0 or T.score_at < 0 or place == T.score_at):
         if regions[r, SCORED_AT] >= 0:
             _score_ahead(T, r, t)
         elif status[r, ON] == 1:
             score(T, r, t)
     status[r, RESET] = 0
     status[r, DUE] += 1
-    if T.words[view + W_LEARN] and status[r, ON] == 1 and T.scoring:
-        k = (t - T.bin_start) >> T.bin_shift
+    k = (t - T.bin_start) >> T.bin_shift
+    if T.words[view + W_LEARN] and status[r, ON] & 1 and T.scoring:
         T.curves[r, k, LEARNED] += 1
         T.curves[r, k, STEP_SIZE] += T.reals[regions[r, SCORE_AT] + 1]
+    energy = T.reals[regions[r, SCORE_AT] + SCORED_ENERGY]
+    if T.scoring and math.isfinite(energy):
+        if place == T.energy_at:
+            T.reals[regions[r, SCORE_AT] + FIRST_ENERGY] = energy
+        if T.score_at < 0 or place == max(length - 1, 0):
+            T.curves[r, k, ENERGY] += energy
+            T.curves[r, k, ENERGY_START] += T.reals[regions[r, SCORE_AT] + FIRST_ENERGY]
+            T.curves[r, k, ENERGY_TICKS] += 1
+            T.curves[r, k, MOVED] += T.reals[regions[r, SCORE_AT] + SCORED_MOVE]
 
 
 @compiled

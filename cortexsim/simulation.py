@@ -10,10 +10,13 @@ import numpy as np
 from cortexsim import carry, changes, intake
 from cortexsim.curves import Curves
 from cortexsim.engine import Engine, Uninterrupted
-from cortexsim.errors import InputError, nearest
+from cortexsim.errors import InputError
 from cortexsim.graph import RegionGraph
+from cortexsim.inference import Inference, infer
+from cortexsim.looking import Looking
 from cortexsim.plan import Plan, make_plan
-from cortexsim.probe import Probe, Recorder
+from cortexsim.probe import Recorder
+from cortexsim.settling import Watch
 from cortexsim.sources.arrays import Inputs
 from cortexsim.tables import Memory
 
@@ -21,7 +24,7 @@ from cortexsim.tables import Memory
 CALL_SECONDS = 0.05
 
 
-class Simulation:
+class Simulation(Looking):
     """A region graph, running.
 
     Parameters
@@ -78,6 +81,7 @@ class Simulation:
         self.recorder = Recorder()
         self.tick = 0
         self.skipped: dict[str, int] = {}
+        self._watch = Watch()
         self._seconds_per_tick = 1e-3
 
     def _make_plan(self) -> Plan:
@@ -169,6 +173,7 @@ class Simulation:
             self.recorder.collect(engine, self.tick, stop)
             self.tick = stop
             self.curves.n_ticks = stop - self.curves.start
+            self._watch.look(self)
             intake.check_diverged(self)
 
     def _call_length(self) -> int:
@@ -321,6 +326,49 @@ class Simulation:
         carry.replan(self, graph)
         return self.plan
 
+    def infer(self, clamp: dict[str, Any] | None = None, steps: int | None = None, free: Any = None, *,
+              restarts: int = 1, spread: float = 0.5, seed: int = 0) -> Inference:
+        """Answer a question with the weights frozen: clamp what is known, let the rest settle, read what you want.
+
+        The regions relax over one trial that starts now, on copies of their activity: weights, statistics, states and
+        clock of the simulation stay as they are. Kinds that only predict do so at each step, as their context settles.
+
+        Parameters
+        ----------
+        clamp : dict
+            Source or region -> its value or state throughout. A masked array (``numpy.ma``) holds the units that are
+            not masked and leaves the others free. With one more axis in front: so many independent questions.
+        steps : int, optional
+            Relaxation steps; by default the length of a trial, or 100. Where given, it stands for the regions' own
+            ``steps``, too.
+        free : list of str or dict, optional
+            A list: only these settle, all other states stay as they are. A dict: source or region -> the pattern that
+            it starts from; all that is not clamped settles. By default it does so from its usual start.
+        restarts : int
+            How often each question is asked, all but the first time from random states.
+        spread : float
+            Standard deviation of these.
+        seed : int
+            Of these.
+
+        Returns
+        -------
+        Inference
+            Settled signals, free energy over the steps, and each region's surprise. Many questions run on all threads
+            at once, and give the same bits as one by one.
+
+        Raises
+        ------
+        InputError
+            For a name, shape or value that does not fit, or a graph in which nothing relaxes.
+
+        Warns
+        -----
+        SettlingWarning
+            Where a region diverged, or free energy rose: it names the region, and the remedy.
+        """
+        return infer(self, clamp, steps, free, restarts, spread, seed)
+
     def copy(self) -> Simulation:
         """An independent simulation in the same state."""
         return carry.copy_simulation(self)
@@ -341,53 +389,3 @@ class Simulation:
             ``"source.value"`` and ``"region.prediction"`` -> array [ticks, size].
         """
         return carry.imagine(self, ticks, known or {})
-
-    # ------------------------------------------------------------------ looking at it
-
-    def record(self, signal: str, every: int = 1) -> Probe:
-        """Record a signal from now on.
-
-        Parameters
-        ----------
-        signal : str
-            ``"V1.state"``; a port of a region, or ``"source.value"``.
-        every : int
-            At the ticks that this divides.
-
-        Returns
-        -------
-        Probe
-            With ``ticks`` and ``values`` [n, size], which grow as the simulation runs.
-        """
-        node, _, port = signal.partition(".")
-        signal = signal if port else f"{node}.value"
-        if signal not in self.memory.rings:
-            raise InputError("record", f"there is no signal {signal!r}", hint=nearest(signal, self.memory.rings))
-        if int(every) != every or every < 1:
-            raise InputError("record", "every must be a whole number of at least 1", every)
-        return self.recorder.add(signal, int(every), self.memory)
-
-    def value(self, signal: str) -> np.ndarray:
-        """A signal's latest value, in its own shape; zeros where it is silent."""
-        signal = signal if "." in signal else f"{signal}.value"
-        if signal not in self.plan.signals:
-            raise InputError("value", f"there is no signal {signal!r}", hint=nearest(signal, self.plan.signals))
-        return self.engine.value(signal, self.tick - 1).reshape(self.plan.signals[signal])
-
-    def parameters(self, region: str) -> dict[str, np.ndarray]:
-        """The arrays of a region by name, live: writing into them changes the simulation."""
-        self.engine.watched = True
-        return carry.up_to_date(self, region)
-
-    def get(self, name: str) -> np.ndarray:
-        """A copy of the array with this `name`, such as ``"V1.W"``."""
-        return carry.parameter(self, name).copy()
-
-    def set(self, name: str, values: Any) -> None:
-        """Write `values` into the array `name`, such as ``"V1.W"``; the shape must fit and the values be finite."""
-        carry.set_parameter(self, name, values)
-
-    def time_shares(self) -> dict[str, float]:
-        """Share of the time that each region took, from the visits that were timed (estimated where none was)."""
-        return carry.time_shares(self)
-

@@ -69,6 +69,8 @@ class Memory:
         For the initial values; every region draws from a stream of its own name.
     values : dict of dict, optional
         Region -> name -> array, to copy instead of drawing.
+    shared : bool
+        Take those of `values` that learning changes as they are instead of copying them: nothing here may learn.
 
     Attributes
     ----------
@@ -78,8 +80,10 @@ class Memory:
         Name -> array, as in :data:`cortexsim.driver.TABLE_ARRAYS`.
     """
 
-    def __init__(self, plan: Plan, seed: int, values: dict[str, dict[str, np.ndarray]] | None = None) -> None:
+    def __init__(self, plan: Plan, seed: int, values: dict[str, dict[str, np.ndarray]] | None = None,
+                 shared: bool = False) -> None:
         self.plan = plan
+        self._shared = shared
         self._given = values or {}
         self.seed = seed
         self.row = {name: r for r, name in enumerate(plan.sequence)}
@@ -105,11 +109,15 @@ class Memory:
             rng = np.random.default_rng(seed_of(self.seed, name))
             drawn[name] = self._given.get(name) or region.kind.allocate(region.hyper, region.shapes, rng)
             check_names(region.kind, drawn[name])
-            places[name] = {key: store.place(array.nbytes) for key, array in drawn[name].items()}
+            places[name] = {key: store.place(array.nbytes) for key, array in drawn[name].items()
+                            if not (self._shared and key in region.kind.learned)}
         self.store = store.make()
         for name, arrays in drawn.items():
             self.arrays[name] = {}
             for key, array in arrays.items():
+                if key not in places[name]:
+                    self.arrays[name][key] = array
+                    continue
                 at = places[name][key]
                 view = self.store[at : at + array.nbytes].view(array.dtype).reshape(array.shape)
                 view[...] = array
@@ -165,7 +173,7 @@ class Memory:
             for role in VIEWED:
                 self.gathered_at[name, role] = arena.place(region.shapes.total(role))
             spans = [edge.data["span"] for edge in region.edges["target"]]
-            if self.plan.trial and any(spans) and "prediction" in region.ports:
+            if self.plan.trial and any(spans) and "prediction" in region.ports and not region.kind.settles:
                 self.scored_at[name] = arena.place(region.shapes.n_target)
         for edge in self.plan.edges.values():
             if edge.indices is not None:
@@ -181,7 +189,7 @@ class Memory:
     def _make_tables(self) -> None:
         n = len(self.row)
         words, present, baselines = Arena(np.int64), Arena(np.int64), Arena(np.float32)
-        self.view_at = {name: words.place(self.layouts[name].n_words + 4) for name in self.row}
+        self.view_at = {name: words.place(self.layouts[name].n_words + d.N_SCORE + 1) for name in self.row}
         self.roles_at = {(name, role): present.place(6 * len(self.plan.regions[name].edges[role]), aligned=False)
                          for name in self.row for role in VIEWED}
         nobody = present.place(1)
@@ -268,6 +276,7 @@ class Memory:
         cells[d.CONTEXT_AT] = self.gathered_at[name, "context"]
         cells[d.SPARSE], cells[d.ACTIVE_AT] = _wants_list(region), self.active_at.get(name, 0)
         cells[d.SCORE_AT] = self.view_at[name] + layout.n_words
+        cells[d.RELAXES] = kind.clamp is not None
         cells[d.SCORED_AT] = self.scored_at.get(name, -1)
         trial = self.plan.trial
         cells[d.EARLY] = trial.mask("init") if trial and "init" in trial.spans and region.edges["prior"] else 0
@@ -307,7 +316,7 @@ class Memory:
         words[layout.word["active"] + 1] = 0
         list_at, list_size = self.regions[row, d.LIST_AT], self.regions[row, d.LIST_SIZE]
         layout.put(words, "active_out", self.active[max(0, list_at) : max(0, list_at) + list_size])
-        layout.put(words, "score", self.reals[at + layout.n_words : at + layout.n_words + 4])
+        layout.put(words, "score", self.reals[at + layout.n_words : at + layout.n_words + d.N_SCORE])
         start = self.units_at[name]
         self.present[start : start + 3] = as_sheet(region.shapes.shape or region.shapes.target_shape)
         layout.put(words, "units", self.present[start : start + 3])
@@ -340,8 +349,6 @@ class Memory:
         parts = [run for level in self.plan.parts for run in level]
         self.parts = np.array(parts, np.int64).reshape(-1, 2)
         self.level_start = np.cumsum([0] + [len(level) for level in self.plan.parts]).astype(np.int64)
-        trial = self.plan.trial
-        self.spans = trial.masks() if trial else np.zeros(1, np.int64)
 
 
 def _lists(kind: Kind) -> str | None:

@@ -34,7 +34,8 @@ def stamp(*files: Path) -> int:
 # of the files whose code becomes part of every kernel
 STAMP = stamp(*(Path(__file__).with_name(f"{name}.py") for name in ("views", "native", "rows", "sweeps", "vectors")))
 
-SCALARS = ("tick", "trial", "place", "span", "learn", "reset", "key", "due", "n_dense")
+SCALARS = ("tick", "trial", "place", "span", "learn", "reset", "key", "due", "n_dense", "length",
+           "init")
 ARRAYS = (("context", "float32", 1), ("target", "float32", 1), ("prior", "float32", 1), ("feedback", "float32", 1),
           ("active", "int32", 1), ("prediction", "float32", 1), ("error", "float32", 1), ("state", "float32", 1),
           ("reconstruction", "float32", 1), ("feedback_out", "float32", 1), ("active_out", "int32", 1),

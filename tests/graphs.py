@@ -137,6 +137,11 @@ def _draw_region(draw: Any, sketch: Sketch, name: str, names: list[str], pool: l
     n_target, sheet = 0, None
     if kind.settles:
         options["predicts"] = draw(st.lists(st.sampled_from(settled), min_size=1, max_size=2, unique=True))
+        if "target" in kind.roles and draw(st.booleans()):
+            targets, n_target, _ = _draw_targets(draw, sketch, kind, hyper)
+            options["predicts"] = [*options["predicts"], *targets]
+        if "target" in kind.roles and "init" not in sketch.spans and draw(st.booleans()):
+            options["predicts"].append(f"{name}.state")
     elif "target" in kind.roles:
         options["predicts"], n_target, sheet = _draw_targets(draw, sketch, kind, hyper)
     if "context" in kind.roles:
@@ -145,6 +150,8 @@ def _draw_region(draw: Any, sketch: Sketch, name: str, names: list[str], pool: l
             or kind.port_names == ("prediction",):
         limit = n_target if "target" in kind.roles else 6
         options["size"] = draw(st.integers(1, max(1, min(limit, 6))))
+    if kind.settles and "target" in kind.roles:
+        options["size"] = n_target + draw(st.integers(1, 4))
     if kind.name.endswith("Sense"):
         options.pop("size", None)
     if kind.name == "subspace" and draw(st.booleans()):

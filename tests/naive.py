@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+import naive_settling
+
 
 def patches(r: Any, edge: np.ndarray) -> np.ndarray:
     """What the positions of an edge with a field see, float64 [rows, per_row]."""
@@ -134,7 +136,7 @@ def subspace_update(r: Any) -> None:
     """W <- W + step y e^T (Oja), or y_i times what the units up to i leave over (Sanger)."""
     y, e = r.code.astype(float), r.error.astype(float)
     r.reconstruction[:] = r.target - r.error
-    r.score[:] = (e**2).mean(), 0.0, (np.abs(y) < 1e-6).mean(), 0.0
+    r.score[:4] = (e**2).mean(), 0.0, (np.abs(y) < 1e-6).mean(), 0.0
     n = int(r.updates[0]) + 1
     rate = 1 / min(n, float(r.memory))
     if r.learn:
@@ -179,5 +181,6 @@ def nothing(r: Any) -> None:
 
 TWINS = {
     "delta": SimpleNamespace(predict=delta_predict, compare=None, update=delta_update),
+    "predictive_coding": naive_settling,
     "subspace": SimpleNamespace(predict=nothing, compare=subspace_compare, update=subspace_update),
 }

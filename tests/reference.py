@@ -21,17 +21,18 @@ VIEWED = ("context", "target", "prior", "feedback")
 class Region:
     """One region as it runs: its arrays, what it emitted at each tick, and its curve."""
 
-    def __init__(self, plan: RegionPlan, arrays: dict[str, np.ndarray]) -> None:
+    def __init__(self, plan: RegionPlan, arrays: dict[str, np.ndarray], dtype: Any) -> None:
         self.plan = plan
         self.name = plan.name
-        self.arrays = {key: array.copy() for key, array in arrays.items()}
+        self.arrays = {key: array.astype(dtype if array.dtype == np.float32 else array.dtype)
+                       for key, array in arrays.items()}
         self.values = dict(plan.hyper)
         self.frozen = bool(plan.data["frozen"])
         self.emitted: list[dict[str, np.ndarray] | None] = []
         self.last: dict[str, np.ndarray] | None = None
         self.status = "off"
         self.due, self.seen, self.reset = 0, 0, True
-        self.score = np.zeros(4)
+        self.score = np.zeros(6)
         self.view: Any = None
         self.last_target = np.zeros(plan.shapes.n_target)
         self.mean_target = np.zeros(plan.shapes.n_target)
@@ -50,9 +51,10 @@ class Reference:
     that holds NaN standing for one that is not delivered.
     """
 
-    def __init__(self, plan: Plan, arrays: dict[str, dict[str, np.ndarray]], learn: bool = True) -> None:
-        self.plan = plan
-        self.regions = {name: Region(region, arrays[name]) for name, region in plan.regions.items()}
+    def __init__(self, plan: Plan, arrays: dict[str, dict[str, np.ndarray]], learn: bool = True,
+                 dtype: Any = np.float32) -> None:
+        self.plan, self.dtype = plan, dtype
+        self.regions = {name: Region(region, arrays[name], dtype) for name, region in plan.regions.items()}
         self.sources: dict[str, list[np.ndarray | None]] = {name: [] for name in plan.sources}
         self.held: dict[str, tuple[np.ndarray, bool]] = {}
         self.cut = {name: bool(edge.data["lesioned"]) for name, edge in plan.edges.items()}
@@ -77,7 +79,7 @@ class Reference:
         start = self.tick // self.length
         for t in range(self.tick, self.tick + ticks):
             for name, samples in inputs.items():
-                row = np.asarray(samples, np.float32)[t // self.length - start].ravel()
+                row = np.asarray(samples, self.dtype)[t // self.length - start].ravel()
                 self.sources[name].append(row if np.isfinite(row).all() else None)
             for _, name, step in self.nodes:
                 (self.predict, self.compare, self.update)[step](self.regions[name], t)
@@ -97,12 +99,12 @@ class Reference:
         if whole is None:
             return None
         if edge.indices is not None:
-            return np.where(edge.indices >= 0, whole[edge.indices], np.float32(0))
+            return np.where(edge.indices >= 0, whole[edge.indices], self.dtype(0))
         return whole[edge.start : edge.start + edge.length]
 
     def arriving(self, edge: EdgePlan, t: int) -> tuple[np.ndarray, bool]:
         """Values and presence of an edge, its span heeded."""
-        nothing = np.zeros(edge.length, np.float32), False
+        nothing = np.zeros(edge.length, self.dtype), False
         span = edge.data["span"]
         if span and span not in self.spans(t):
             return self.held.get(edge.name, nothing) if edge.data["outside"] == "hold" else nothing
@@ -114,7 +116,7 @@ class Reference:
         """Bring one role's values into the view; returns how many edges are present."""
         edges = region.plan.edges[role]
         parts = [self.arriving(edge, t) for edge in edges]
-        values = np.concatenate([np.zeros(0, np.float32), *[values for values, _ in parts]])
+        values = np.concatenate([np.zeros(0, self.dtype), *[values for values, _ in parts]])
         table = [[s.start, s.stop, s.rows, s.per_row, s.shared, there] for s, (_, there) in
                  zip(getattr(region.plan.shapes, role), parts, strict=True)]
         assert [edge.name for edge in edges] == [shape.name for shape in getattr(region.plan.shapes, role)]
@@ -136,13 +138,14 @@ class Reference:
             region.emitted.append(before if data["when_closed"] == "hold" else None)
             return
         region.status = "on"
-        ports = {p: np.full(int(np.prod(s)), np.nan, np.float32) for p, s in region.plan.ports.items()}
+        ports = {p: np.full(int(np.prod(s)), np.nan, self.dtype) for p, s in region.plan.ports.items()}
         region.emitted.append(ports)
         self._open_view(region, t, ports)
         self.gather(region, "context", t)
         region.view.active = np.flatnonzero(region.view.context).astype(np.int32)
         if "init" in self.spans(t) and region.plan.edges["prior"]:
             self.gather(region, "prior", t)
+        region.score[:] = 0
         region.kernels.predict(region.view)
 
     def _open_view(self, region: Region, t: int, ports: dict[str, np.ndarray]) -> None:
@@ -153,9 +156,10 @@ class Reference:
             "tick": t, "trial": t // self.length, "place": t % self.length if trial else 0,
             "span": sum(trial.mask(name) for name in self.spans(t)) if trial else 0,
             "learn": int(self.learn and not region.frozen), "reset": int(region.reset), "due": region.due,
+            "length": trial.length if trial else 0, "init": int("init" in self.spans(t)),
             "n_dense": shapes.n_dense, "units": np.array(units, np.int64), "score": region.score,
         }
-        empty = {name: np.zeros(0, np.float32) for name in (*VIEWED, "prediction", "error", "state", "reconstruction",
+        empty = {name: np.zeros(0, self.dtype) for name in (*VIEWED, "prediction", "error", "state", "reconstruction",
                                                             "feedback_out")}
         tables = {f"{role}_edges": np.zeros((0, 6), np.int64) for role in VIEWED}
         written = {"feedback_out" if p == "feedback" else p: value for p, value in ports.items()}
@@ -175,7 +179,7 @@ class Reference:
             value = float(given[0]) * (values[field.name] if edge.data["mode"] == "scale" else 1.0)
             low = -np.inf if field.low is None else field.low
             values[field.name] = min(max(value, low), np.inf if field.high is None else field.high)
-        return {key: int(v) if fields[key].integer else np.float32(v) for key, v in values.items()}
+        return {key: int(v) if fields[key].integer else self.dtype(v) for key, v in values.items()}
 
     def compare(self, region: Region, t: int) -> None:
         """Bring in target and prior; without any target there is nothing to compare."""
@@ -184,7 +188,8 @@ class Reference:
         view = region.view
         self.gather(region, "prior", t)
         present = self.gather(region, "target", t)
-        if region.plan.edges["target"] and not present:
+        relaxes = region.plan.kind.clamp is not None
+        if region.plan.edges["target"] and not present and not relaxes:
             region.status = "absent"
             for port in ("error", "feedback"):
                 if port in region.emitted[t]:
@@ -223,7 +228,8 @@ class Reference:
         if trial and t % trial.length != trial.score_at:
             return
         target, loss = region.view.target, region.score[0]
-        if trial and any(e.data["span"] for e in region.plan.edges["target"]) and "prediction" in region.plan.ports:
+        if trial and any(e.data["span"] for e in region.plan.edges["target"]) and "prediction" in region.plan.ports \
+                and not region.plan.kind.settles:
             parts = [self.delivered(edge, t) for edge in region.plan.edges["target"]]
             if any(part is None for part in parts):
                 return
@@ -254,7 +260,7 @@ class Reference:
         region.seen += 1
         if seen:
             region.curve[:4] += 1, loss, last, mean
-            region.curve[5:7] += region.score[2:]
+            region.curve[5:7] += region.score[2:4]
 
     # ------------------------------------------------------------------ reading
 

@@ -36,6 +36,7 @@ ORDER = [
     "measures", "curve_events", "curve_files", "curves",
     "sources", "sources._port", "sources.csvfile", "sources.*",
     "bookkeeping", "scoring", "driver", "tables", "fallback", "engine", "probe", "intake", "changes", "carry",
+    "settling", "queries", "lanes", "inference", "looking",
     "simulation",
     "layout", "plot_style", "plot_panels", "plot",
     "", "forecast_table", "forecasting", "runfolder", "cli_progress", "cli_job", "cli_*", "cli", "__main__",

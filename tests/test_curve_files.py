@@ -108,9 +108,21 @@ def test_bad_npz_files_are_refused(tmp_path):
         Curves.from_npz(bad)
 
 
+def test_files_of_the_first_format_are_read_as_curves_without_energy(tmp_path):
+    path, curves = tmp_path / "c.npz", make(4)[0]
+    curves.to_npz(path)
+    with np.load(path) as data:
+        acc, words = data["acc"], json.loads(str(data["words"]))
+    np.savez(path, acc=acc[..., :8], words=np.array(json.dumps(words | {"format": 1})))
+    read = Curves.from_npz(path)
+    np.testing.assert_array_equal(read.acc[..., :8], curves.acc[..., :8])
+    np.testing.assert_array_equal(read.curve("V1", "skill"), curves.curve("V1", "skill"))
+    assert np.isnan(read.curve("V1", "energy")).all()
+
+
 @pytest.mark.parametrize(("words", "message"), [
-    ({"format": 99}, r"holds curves of another format than this version reads, 1 \(got 99\)"),
-    ({"regions": ["V1"]}, r"holds incomplete curves \(missing \[\], sums of shape \(3, 8, 8\)\)"),
+    ({"format": 99}, r"holds curves of another format than this version reads, 2 \(got 99\)"),
+    ({"regions": ["V1"]}, r"holds incomplete curves \(missing \[\], sums of shape \(3, 8, 12\)\)"),
     ({"score": ["mse", "mse", "dB"]}, r"does not hold learning curves \(curve of 'words': must score one of"),
     (None, r"holds incomplete curves \(missing \['events'\], sums"),
 ])

@@ -27,11 +27,17 @@ TICKS = 40
 
 
 def choices_of(kind: str) -> list[dict]:
-    """Every combination of the choices and switches of a kind, the other hyperparameters as they are."""
+    """Combinations of the choices and switches of a kind, the other hyperparameters as they are.
+
+    All of them; where they are too many, those in which one or two differ from the defaults.
+    """
     fields = cs.find_kind(kind).hyper_fields()
     words = {name: known.choices or (False, True) for name, known in fields.items()
              if known.choices or isinstance(known.default, bool)}
-    return [dict(zip(words, values, strict=True)) for values in itertools.product(*words.values())]
+    found = [dict(zip(words, values, strict=True)) for values in itertools.product(*words.values())]
+    if len(found) > 100:
+        found = [hyper for hyper in found if sum(fields[name].default != value for name, value in hyper.items()) <= 2]
+    return found
 
 
 def graph_of(kind: str, fields: bool = False, **hyper) -> cs.RegionGraph:
@@ -51,7 +57,10 @@ def graph_of(kind: str, fields: bool = False, **hyper) -> cs.RegionGraph:
             options["context"] = [item if isinstance(item, str) else
                                   {"from": item[0], "field": item[1], "name": f"field{k}"}
                                   for k, item in enumerate(options["context"])]
-    if "state" in found.port_names:
+    if found.settles:
+        # its first units are those of its target
+        options["size"] = 7
+    elif "state" in found.port_names:
         options["size"] = 4
         if fields:
             options.pop("size")
@@ -72,7 +81,7 @@ def inputs_of(graph: cs.RegionGraph, rows: int = TICKS) -> dict[str, np.ndarray]
 
 
 CASES = [(kind, hyper, fields) for kind in KINDS for hyper in choices_of(kind) for fields in (False, True)
-         if not (fields and hyper.get("sparse"))]
+         if not (fields and (hyper.get("sparse") or cs.find_kind(kind).settles))]
 CASES += [("subspace", hyper, "shared") for hyper in choices_of("subspace")]
 NAMES = [f"{kind}-{'-'.join(str(v) for v in hyper.values())}-{fields}" for kind, hyper, fields in CASES]
 

@@ -1,0 +1,72 @@
+"""What can be looked at, and set, in a running simulation: signals, arrays, and where the time goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortexsim import carry
+from cortexsim.engine import Engine
+from cortexsim.errors import InputError, nearest
+from cortexsim.plan import Plan
+from cortexsim.probe import Probe, Recorder
+from cortexsim.tables import Memory
+
+
+class Looking:
+    """The part of a :class:`cortexsim.Simulation` that shows its values."""
+
+    plan: Plan
+    memory: Memory
+    engine: Engine
+    recorder: Recorder
+    tick: int
+
+    def record(self, signal: str, every: int = 1) -> Probe:
+        """Record a signal from now on.
+
+        Parameters
+        ----------
+        signal : str
+            ``"V1.state"``; a port of a region, or ``"source.value"``.
+        every : int
+            At the ticks that this divides.
+
+        Returns
+        -------
+        Probe
+            With ``ticks`` and ``values`` [n, size], which grow as the simulation runs.
+        """
+        node, _, port = signal.partition(".")
+        signal = signal if port else f"{node}.value"
+        if signal not in self.memory.rings:
+            raise InputError("record", f"there is no signal {signal!r}", hint=nearest(signal, self.memory.rings))
+        if int(every) != every or every < 1:
+            raise InputError("record", "every must be a whole number of at least 1", every)
+        return self.recorder.add(signal, int(every), self.memory)
+
+    def value(self, signal: str) -> np.ndarray:
+        """A signal's latest value, in its own shape; zeros where it is silent."""
+        signal = signal if "." in signal else f"{signal}.value"
+        if signal not in self.plan.signals:
+            raise InputError("value", f"there is no signal {signal!r}", hint=nearest(signal, self.plan.signals))
+        return self.engine.value(signal, self.tick - 1).reshape(self.plan.signals[signal])
+
+    def parameters(self, region: str) -> dict[str, np.ndarray]:
+        """The arrays of a region by name, live: writing into them changes the simulation."""
+        self.engine.watched = True
+        return carry.up_to_date(self, region)
+
+    def get(self, name: str) -> np.ndarray:
+        """A copy of the array with this `name`, such as ``"V1.W"``."""
+        return carry.parameter(self, name).copy()
+
+    def set(self, name: str, values: Any) -> None:
+        """Write `values` into the array `name`, such as ``"V1.W"``; the shape must fit and the values be finite."""
+        carry.set_parameter(self, name, values)
+
+    def time_shares(self) -> dict[str, float]:
+        """Share of the time that each region took, from the visits that were timed (estimated where none was)."""
+        return carry.time_shares(self)
+
