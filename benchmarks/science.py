@@ -113,7 +113,7 @@ def table_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
                 name, f"{measure}: {entry['what']}",
                 f"{number(entry['ours'])}{unit} ({spread}{entry['seeds']} seed{plural})", published,
                 ", ".join(f"{key} {number(value)}" for key, value in entry["baselines"].items()) or "none",
-                f"{sign} {number(entry['goal'])}", "yes" if entry["met"] else "NO"))
+                f"{sign} {number(entry['goal'])}" + " in the mean" * entry["mean"], "yes" if entry["met"] else "NO"))
     return rows
 
 

@@ -262,14 +262,16 @@ def begin(T, r, t):
     view = regions[r, VIEW]
     length = T.trial_length
     words[view + W_TICK] = t
-    since = t - T.trial_start
-    place = since % length if length else 0
-    span = T.spans[place] if length else 0
-    words[view + W_TRIAL] = since // length if length else t
-    words[view + W_PLACE] = place
-    words[view + W_SPAN] = span
-    words[view + W_LENGTH] = length
-    words[view + W_INIT] = span & T.init_mask != 0
+    words[view + W_TRIAL] = t
+    if length:
+        # without trials these words stay zero
+        since = t - T.trial_start
+        span = T.spans[since % length]
+        words[view + W_TRIAL] = since // length
+        words[view + W_PLACE] = since % length
+        words[view + W_SPAN] = span
+        words[view + W_LENGTH] = length
+        words[view + W_INIT] = span & T.init_mask != 0
     words[view + W_LEARN] = T.learn and not regions[r, FROZEN]
     words[view + W_RESET] = status[r, RESET]
     words[view + W_DUE] = due

@@ -111,7 +111,10 @@ class Plan:
                 if region.edges["gate"]:
                     clock += " gated"
                 waves = "/".join(str(self.order.waves[name, step]) for step in ("predict", "compare", "update"))
-                units = max((int(np.prod(s)) for s in region.ports.values()), default=0)
+                ports = region.ports
+                # a region that settles predicts others: its own units are those of its state
+                shapes = [ports["state"]] if region.kind.settles and "state" in ports else list(ports.values())
+                units = max((int(np.prod(s)) for s in shapes), default=0)
                 found.append({"region": name, "kind": region.kind.name, "units": units,
                               "context": region.shapes.n_context, "waves": waves, "level": level, "part": part,
                               "clock": clock, "flops": self.costs[name][0], "bytes": self.costs[name][1]})

@@ -44,6 +44,16 @@ def _learn_encode(W, count, n, g, z, x, y, out):
 
 
 @compiled
+def _spread(W, count, n, y, out):
+    rows.spread(W, 2, count, n, y, 1, out, 3)
+
+
+@compiled
+def _squash(out, n, x, inner, outer, middle):
+    rows.squash(out, 2, n, x, 1, inner, outer, middle)
+
+
+@compiled
 def _dot(a, i, b, j, n):
     return rows.dot(a, i, b, j, n)
 
@@ -95,6 +105,30 @@ def test_one_sweep_has_the_bits_of_two(count, n):
     codes = weights @ x[1 : 1 + n]
     np.testing.assert_allclose(spread[2 : 2 + n], out[2 : 2 + n] + weights.T @ codes, rtol=1e-3, atol=1e-3 * n)
     assert same(spread[:2], out[:2]) and same(spread[2 + n :], out[2 + n :])
+
+
+@pytest.mark.parametrize("n", [*WIDTHS, 300])
+@pytest.mark.parametrize("count", COUNTS)
+def test_the_transpose_of_a_matrix_is_spread_over_a_sum(count, n):
+    W, y, out = drawn(count * n, count, n)
+    found = out.copy()
+    _spread(W, count, n, y, found)
+    matrix = W[2 : 2 + count * n].reshape(count, n).astype(float)
+    np.testing.assert_allclose(found[3 : 3 + n], out[3 : 3 + n] + y[1 : 1 + count] @ matrix, rtol=1e-4, atol=1e-4)
+    assert same(found[:3], out[:3]) and same(found[3 + n :], out[3 + n :])
+
+
+@pytest.mark.parametrize("n", WIDTHS)
+def test_the_hyperbolic_tangent_is_near_and_keeps_what_is_no_number(n):
+    x = np.linspace(-12, 12, n + 8).astype(F)
+    x[1 : 1 + n][::7] = [F(np.nan), F(np.inf), F(-np.inf), F(1e-6), F(0)][n % 5]
+    for inner, outer, middle in ((1.0, 1.0, 0.0), (0.5, 0.5, 0.5)):
+        out = np.full(n + 8, 7, F)
+        _squash(out, n, x, F(inner), F(outer), F(middle))
+        wanted = middle + outer * np.tanh(inner * x[1 : 1 + n].astype(float))
+        np.testing.assert_allclose(out[2 : 2 + n], wanted, rtol=5e-7, atol=2e-7 if middle else 1e-10)
+        assert (out[:2] == 7).all() and (out[2 + n :] == 7).all()
+        assert (np.abs(out[2 : 2 + n][~np.isnan(wanted)]) <= 1).all()
 
 
 @pytest.mark.parametrize("n", WIDTHS)

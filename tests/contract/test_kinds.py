@@ -172,7 +172,7 @@ json.dump(recorded.sim.engine.why_fallback, open(f"{sys.argv[1]}/why.json", "w")
 
 
 def mixed_graphs() -> list[tuple[cs.RegionGraph, dict, int]]:
-    """Three graphs: every kind with its choices, a hierarchy with clocks and gates, a settling cluster with trials."""
+    """Graphs of every kind: a hierarchy with clocks and gates, and settling clusters with trials, fake and real."""
     first = cs.RegionGraph()
     first.add_source("x", size=5)
     first.add_source("motor", size=2, known="before")
@@ -194,7 +194,16 @@ def mixed_graphs() -> list[tuple[cs.RegionGraph, dict, int]]:
     second.add_region("sheet", kind="contract.fake_kinds:Sense", predicts="x")
     second.add_region("low", kind="contract.fake_kinds:Settle", predicts="sheet.state", size=3, learn_at=4)
     second.add_region("guess", predicts={"from": "x", "span": "plus", "outside": "silent"}, context="low.state@1")
-    return [(first, inputs, 25), (second, {"x": rng.uniform(-0.5, 0.5, (6, 4)).astype(np.float32)}, 30)]
+    third = cs.RegionGraph()
+    third.set_trial(5, {"init": (1, 2)})
+    third.add_source("x", size=4)
+    third.add_region("sheet", kind="predictive_coding", predicts="x", size=4)
+    third.add_region("low", kind="predictive_coding", predicts="sheet.state", size=3, context="sheet.state@1",
+                     activation="sigmoid", precision_rate=0.01)
+    third.add_region("high", kind="predictive_coding", predicts=["low.state", "sheet.state"], size=2, max_norm=0.8,
+                     state_prior="sparse", learning="incremental")
+    few = {"x": rng.uniform(-0.5, 0.5, (6, 4)).astype(np.float32)}
+    return [(first, inputs, 25), (second, few, 30), (third, few, 30)]
 
 
 def run_elsewhere(folder: Path, **environment: str) -> tuple[list[dict[str, np.ndarray]], str]:

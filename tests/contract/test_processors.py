@@ -22,8 +22,9 @@ SCRIPT = "from contract.test_processors import hash_of_a_run; print(hash_of_a_ru
 
 
 def graph() -> cs.RegionGraph:
-    """Both kinds, with fields, decay, sigmoids, sparse contexts and Sanger's rule, in sizes that fill no vector."""
+    """All kinds, with fields, decay, sigmoids, sparse contexts and Sanger's rule, in sizes that fill no vector."""
     made = cs.RegionGraph()
+    made.set_trial(4, {"init": (1, 2)})
     made.add_source("x", shape=(6, 7))
     made.add_source("bits", size=40, sparse=True)
     made.add_region("code", kind="subspace", predicts="x", size=11)
@@ -33,6 +34,11 @@ def graph() -> cs.RegionGraph:
     made.add_region("chance", predicts="x", context="code.state@1", output="sigmoid", decay=0.01)
     made.add_region("few", predicts="x", context="bits@1", sparse=True)
     made.add_region("near", predicts="x", context=["code.state@1", {"from": "x@1", "field": cs.window(3, wrap=True)}])
+    made.add_region("seen", kind="predictive_coding", predicts="x", size=42, precision_rate=0.01)
+    made.add_region("low", kind="predictive_coding", predicts="seen.state", size=19, activation="sigmoid", rate=0.05,
+                    context="code.state@1", state_prior="sparse")
+    made.add_region("high", kind="predictive_coding", predicts=["low.state", "seen.state"], size=5, rate=0.05,
+                    learning="incremental", learning_rate=0.001, max_norm=1.0, state_prior="laplace")
     return made
 
 

@@ -14,7 +14,7 @@ from benchmarks import science
 from benchmarks.measures import Goal, Result, meets, summary
 
 ROOT = Path(__file__).parents[2]
-KEYS = {"ours", "sd", "seeds", "published", "baselines", "goal", "better", "met"}
+KEYS = {"ours", "sd", "seeds", "published", "baselines", "goal", "better", "met", "mean"}
 
 
 def entry(**changed) -> dict:
@@ -39,6 +39,12 @@ def test_a_summary_holds_means_and_the_strictest_goal():
     assert (round(told["ours"], 6), told["seeds"], told["baselines"], told["goal"]) == (0.6, 2, {"a": 2.0}, 0.5)
     assert told["sd"] == pytest.approx(0.4 / 2 ** 0.5)
     assert summary(Goal(0.5, "lower", "x"), [Result(0.1)])["sd"] is None
+
+
+def test_a_goal_may_be_one_for_the_mean():
+    told = summary(Goal(0.5, "lower", "x", mean=True), [Result(0.1), Result(0.6)])
+    assert told["met"] is True and told["mean"] is True
+    assert summary(Goal(0.3, "lower", "x", mean=True), [Result(0.1), Result(0.6)])["met"] is False
 
 
 def test_a_goal_in_words_needs_a_bound_from_every_run():
