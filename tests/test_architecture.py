@@ -34,7 +34,7 @@ ORDER = [
     "toml_read", "toml_write", "catalogue",
     "plan_shapes", "plan_order", "plan",
     "measures", "curve_events", "curve_files", "curves",
-    "sources", "sources._port", "sources.csvfile", "sources.*",
+    "sources", "sources._port", "sources.csvfile", "sources.glimpses", "sources.*",
     "bookkeeping", "scoring", "driver", "tables", "fallback", "engine", "probe", "intake", "changes", "carry",
     "settling", "queries", "lanes", "inference", "looking",
     "simulation",

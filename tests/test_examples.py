@@ -16,11 +16,14 @@ from cortexsim.catalogue import load_toml
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 FIGURES = {
+    "banana_hat": ["banana_hat.png"],
     "build_a_graph": ["eye_curves.png", "eye_graph.png"],
     "custom_kind": ["median_forecasts.png"],
+    "digits_queries": ["digits_queries.png"],
     "from_toml": ["toml_curves.png"],
     "lesion_study": ["saccade_intact.png", "saccade_lesioned.png"],
     "own_data": ["own_curves.png", "own_forecast.png"],
+    "rao_ballard": ["rao_ballard.png"],
 }
 # the last bits differ between processors, and a few thousand ticks of learning carry them up
 TOLERANCE = 0.02
