@@ -5,7 +5,8 @@ summary.json         measures of every region, events, plan, seed, versions, com
 curves.csv           the learning curves as a table: a line for each region and bin
 curves.npz           the same, exact, for ``Curves.from_npz``
 graph.toml           the graph as it ran, with the edges cut, regions frozen and constants set from the command line
-learning_curves.png  a panel for each region
+learning_curves.png  a panel for each region that a baseline can be held against (for each, if there is none)
+free_energy.png      a panel for each region that settles
 graph.png            the graph, coloured by skill
 forecast.csv         of ``run forecast``: truth, forecast and baselines at every tick
 forecast.png         the same as a picture
@@ -27,6 +28,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from cortexsim import __version__
 from cortexsim.catalogue import load_toml, save_toml
 from cortexsim.curves import Curves
@@ -38,7 +41,8 @@ from cortexsim.simulation import Simulation
 
 FORMAT = 1  #: Of summary.json; raised when what it holds changes.
 PICTURES = ("learning_curves.png", "graph.png")
-FILES = ("summary.json", "curves.csv", "curves.npz", "graph.toml", *PICTURES, "forecast.csv", "forecast.png")
+ENERGY = "free_energy.png"
+FILES = ("summary.json", "curves.csv", "curves.npz", "graph.toml", *PICTURES, ENERGY, "forecast.csv", "forecast.png")
 LIBRARIES = ("numpy", "numba", "networkx", "scipy", "matplotlib", "tqdm", "tomlkit")
 
 
@@ -189,10 +193,19 @@ def draw(folder: Path, graph: RegionGraph, curves: Curves, regions: Sequence[str
     from cortexsim.plot import plot_graph  # matplotlib is slow to import, and not every command draws
     files = []
     if curves.regions:
-        save_picture(curves.plot(regions, measure, smooth=smoothing(curves)), folder / PICTURES[0])
+        shown = regions or _with(curves, measure) or None
+        save_picture(curves.plot(shown, measure, smooth=smoothing(curves)), folder / PICTURES[0])
         files.append(PICTURES[0])
     save_picture(plot_graph(graph, curves=curves if curves.n_ticks else None), folder / PICTURES[1])
-    return [*files, PICTURES[1]]
+    settling = _with(curves, "energy")
+    if settling:
+        save_picture(curves.plot(settling, "energy", smooth=smoothing(curves)), folder / ENERGY)
+    return [*files, PICTURES[1], *([ENERGY] if settling else [])]
+
+
+def _with(curves: Curves, measure: str) -> list[str]:
+    """The regions that have a measure at all."""
+    return [name for name in curves.regions if np.isfinite(curves.curve(name, measure)).any()]
 
 
 def smoothing(curves: Curves) -> int | None:

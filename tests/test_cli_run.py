@@ -261,3 +261,11 @@ def test_ctrl_c_in_the_middle_writes_what_there_is(folder):
     assert "in a: summary.json" in out and "Traceback" not in err
     assert Curves.from_npz(folder / "a" / "curves.npz").n_ticks == told["ticks"]
     assert (folder / "a" / "graph.png").exists()
+
+
+def test_a_graph_that_settles_has_a_picture_of_its_free_energy(capsys, folder):
+    assert cli.main(["run", "rao_ballard", "--ticks", "900", "--out", "made"]) == 0
+    assert "learning_curves.png, graph.png, free_energy.png" in capsys.readouterr().out
+    first = (folder / "made" / "free_energy.png").read_bytes()
+    assert first.startswith(b"\x89PNG")
+    assert cli.main(["plot", "made"]) == 0 and (folder / "made" / "free_energy.png").read_bytes() == first
