@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,17 @@ from cortexsim.settling import has_risen, warn
 
 # steps of a graph without a trial clock, where nobody says how many
 STEPS = 100
+
+
+class Answer(NamedTuple):
+    """What one lane ended with: signals and energies of one question, asked from one start."""
+
+    rank: float
+    restart: int
+    signals: dict[str, np.ndarray]
+    energies: np.ndarray
+    moved: np.ndarray
+    diverged: str | None
 
 
 @dataclass(frozen=True)
@@ -82,11 +93,10 @@ def infer(sim: Any, clamp: Mapping[str, Any] | None, steps: int | None, free: An
             _begin(sim, lane, questions, held, query, restart, spread, seed)
         _run(sim, [lane for lane, _ in group], clock.trial_length)
         for lane, (query, restart) in group:
-            energies = lane.energies()
-            rank = np.inf if lane.diverged() else float(np.nansum(energies[:, -1]))
-            if answers[query] is None or rank < answers[query][0]:
-                answers[query] = (rank, restart, energies, _signals(places, lane, last), lane.diverged(),
-                                  lane.moved())
+            energies, diverged = lane.energies(), lane.diverged()
+            rank = np.inf if diverged else float(np.nansum(energies[:, -1]))
+            if answers[query] is None or rank < answers[query].rank:
+                answers[query] = Answer(rank, restart, _signals(places, lane, last), energies, lane.moved(), diverged)
     made = _together(sim, questions, answers)
     _warn(sim, made, answers, clock.energy_at)
     return made
@@ -152,43 +162,43 @@ def _signals(places: list[tuple[str, str, int, int, int]], lane: Lane, last: int
     return found
 
 
-def _together(sim: Any, questions: Questions, answers: list[Any]) -> Inference:
+def _together(sim: Any, questions: Questions, answers: list[Answer]) -> Inference:
     """One result from the answers of all questions."""
     many = questions.n is not None
     signals = {}
     for signal, shape in sim.plan.signals.items():
-        rows = np.stack([answer[3][signal] for answer in answers]).reshape(len(answers), *shape)
+        rows = np.stack([answer.signals[signal] for answer in answers]).reshape(len(answers), *shape)
         node = signal.split(".")[0]
         if node in sim.plan.sources and not questions.whole(node):
             rows = _settled_source(sim, answers, node, rows)
         signals[signal] = rows if many else rows[0]
-    energies = np.stack([answer[2] for answer in answers])
+    energies = np.stack([answer.energies for answer in answers])
     names = sim.plan.sequence
     # a kind that has no energy adds nothing, nor does a region that its gate keeps closed
     total = np.nansum(energies, axis=1)
     for k, answer in enumerate(answers):
-        if answer[4]:
-            total[k, np.isnan(energies[k, names.index(answer[4])])] = np.inf
+        if answer.diverged:
+            total[k, np.isnan(energies[k, names.index(answer.diverged)])] = np.inf
     if not many:
         energies, total = energies[0], total[0]
     by_name = {name: energies[..., row, :] for row, name in enumerate(names)}
     surprise = {name: values[..., -1] if many else float(values[-1]) for name, values in by_name.items()}
-    restart = np.array([answer[1] for answer in answers])
+    restart = np.array([answer.restart for answer in answers])
     return Inference(signals, total, by_name, surprise, restart if many else int(restart[0]),
-                     sorted({answer[4] for answer in answers if answer[4]}))
+                     sorted({answer.diverged for answer in answers if answer.diverged}))
 
 
-def _settled_source(sim: Any, answers: list[Any], source: str, rows: np.ndarray) -> np.ndarray:
+def _settled_source(sim: Any, answers: list[Answer], source: str, rows: np.ndarray) -> np.ndarray:
     """What regions that relax settled at, for a source that is their target."""
     flat = rows.reshape(len(answers), -1).copy()
     for edge in readers(sim.plan, source):
         chosen = np.arange(edge.start, edge.start + edge.length) if edge.indices is None else edge.indices
-        states = np.stack([answer[3][f"{edge.target}.state"] for answer in answers])
+        states = np.stack([answer.signals[f"{edge.target}.state"] for answer in answers])
         flat[:, chosen] = states[:, edge.offset : edge.offset + edge.length]
     return flat.reshape(rows.shape)
 
 
-def _warn(sim: Any, made: Inference, answers: list[Any], start: int) -> None:
+def _warn(sim: Any, made: Inference, answers: list[Answer], start: int) -> None:
     """Warn where settling has diverged, or ended higher than it began."""
     if made.diverged:
         name = made.diverged[0]
@@ -199,7 +209,7 @@ def _warn(sim: Any, made: Inference, answers: list[Any], start: int) -> None:
     risen = has_risen(first, last)
     if risen.any():
         # what still moves most has not found its place
-        moved = np.sum([answer[5] for answer, up in zip(answers, risen, strict=True) if up], axis=0)
+        moved = np.sum([answer.moved for answer, up in zip(answers, risen, strict=True) if up], axis=0)
         worst = sim.plan.sequence[int(np.argmax(moved))]
         warn(worst, sim.plan.regions[worst].hyper, f"free energy rose while settling, in {int(risen.sum())} of "
              f"{len(risen)} questions (from {first[risen].mean():.4g} to {last[risen].mean():.4g})", 5)

@@ -70,7 +70,10 @@ class Lane:
         self.memory = Memory(sim.plan, sim.seed, sim.memory.arrays, shared=True)
         self.engine = Engine(sim.plan, self.memory, np.zeros((len(sim.plan.regions), 1, d.N_CURVE)), 1)
         self.engine.learn = False
+        # what the questions start from: activity, and the signals of regions
         self.first: dict[str, np.ndarray] = {}
+        self.first_signals = np.zeros(0, np.float32)
+        self.sources: dict[str, np.ndarray | None] = {}
 
     def take(self, sim: Any, clock: Clock, relax_all: bool) -> None:
         """Take over the present activity of the simulation, to start from in every question."""

@@ -12,7 +12,20 @@ import numpy as np
 import pytest
 
 from benchmarks.speed import __main__ as speed
-from benchmarks.speed import cases, clock, compare, graphs, kernels, limit, machine, pictures, report, sparse
+from benchmarks.speed import (
+    cases,
+    clock,
+    compare,
+    graphs,
+    kernels,
+    limit,
+    machine,
+    pc_peers,
+    pictures,
+    predictive_coding,
+    report,
+    sparse,
+)
 from benchmarks.speed.peers import _measure as peers
 from benchmarks.speed.peers import _problem
 from cli_examples import refused
@@ -153,6 +166,32 @@ def test_a_peer_with_other_weights_is_found_out():
     assert peers._differs([1.0, 2.0], [1.0, 2.0]) == ""
     assert peers._differs(None, [1.0]) == ""
     assert peers._differs([1.0, 2.1], [1.0, 2.0]) == "its weights differ from the others' by 5.0e-02"
+
+
+@pytest.mark.parametrize(("moves", "asks", "variants"), [
+    (4, False, ("image as context", "image as a region")), (6, True, ("infer",))])
+def test_settling_is_the_same_work_for_us_and_for_numpy(moves, asks, variants):
+    arrays = pc_peers.Arrays(predictive_coding.Work(moves, asks), "", 1)
+    wanted = np.array(predictive_coding.checked(arrays))
+    assert np.abs(wanted).max() > 1e-4
+    for variant in variants:
+        ours = predictive_coding.Ours(predictive_coding.Work(moves, asks), variant, 1)
+        error = np.abs(np.array(predictive_coding.checked(ours)) - wanted).max() / np.abs(wanted).max()
+        assert error < predictive_coding.TOLERANCE
+
+
+def test_settling_is_timed_beside_peers_and_told_in_tables():
+    chosen = [peer for peer in predictive_coding.ONLINE if peer.kind in ("Ours", "Arrays")]
+    gone = predictive_coding.Peer("Scan", "scan over samples", "nobody", "no_such_library")
+    rows = list(predictive_coding.job("online", [*chosen, gone], predictive_coding.Work(2), 1, LIMITS, 1, 0.01))
+    rows.append(predictive_coding.parts(1, 0.01))
+    assert [row["case"].get("peer") for row in rows] == ["cortexsim", "cortexsim", "NumPy by hand", "nobody", None]
+    assert all(row["rate"]["median"] > 0 for row in rows[:3]) and rows[3]["error"] == "no_such_library is not installed"
+    assert rows[0]["ratio"] > 0 and rows[2]["behind"]["median"] > 0 and "ratio" not in rows[2]
+    text = report.settling_table(rows)
+    assert "Predictive coding, 784-256-256-10, online, 2 moves of the states" in text
+    assert "no_such_library is not installed" in text and "outside kernels" in text
+    assert [compare._ours(row) for row in rows] == [True, True, False, False, True]
 
 
 # --- results ---

@@ -11,11 +11,23 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import compare, glimpses, graphs, kernels, limit, machine, pictures, report, sparse, startup
+from benchmarks.speed import (
+    compare,
+    glimpses,
+    graphs,
+    kernels,
+    limit,
+    machine,
+    pictures,
+    predictive_coding,
+    report,
+    sparse,
+    startup,
+)
 from benchmarks.speed.peers import _measure as peers
 from cortexsim import list_kinds
 
-SECTIONS = ("kernels", "graphs", "around", "startup", "sparse", "glimpses", "peers")
+SECTIONS = ("kernels", "graphs", "around", "startup", "sparse", "glimpses", "predictive_coding", "peers")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,6 +83,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "startup": lambda: startup.measure(limits, options.threads, options.quick),
         "sparse": lambda: sparse.measure(limits, options.quick),
         "glimpses": lambda: [glimpses.measure(limits, options.quick)],
+        "predictive_coding": lambda: predictive_coding.measure(limits, options.threads, options.quick),
         "peers": lambda: peers.measure(limits, options.threads, options.quick),
     }
     for name in options.only:

@@ -60,7 +60,7 @@ def changes(old: Row, new: Row) -> list[tuple[str, float, float]]:
 
 
 def _ours(row: Row) -> bool:
-    return row["section"] != "peers" or row["case"]["peer"] == "ours"
+    return row["case"].get("peer", "ours") in ("ours", "cortexsim")
 
 
 def text(old: Row, new: Row) -> str:

@@ -16,7 +16,7 @@ LARGE = 256 << 20  # bytes of weights that no cache holds
 # where no cache can be found out about
 USUAL = {"L1": 32 << 10, "L2": 1 << 20, "L3": 16 << 20}
 PACKAGES = ("cortexsim", "numpy", "numba", "llvmlite", "scipy", "networkx", "torch", "jax", "jaxlib", "nengo",
-            "ngclearn", "pyaogmaneo")
+            "ngclearn", "pcx", "pyaogmaneo")
 
 
 @cache

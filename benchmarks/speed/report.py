@@ -153,6 +153,32 @@ def peers_table(rows: list[Row]) -> str:
     return "\n".join(text) + "\n"
 
 
+def settling_table(rows: list[Row]) -> str:
+    """Predictive coding: every job, and where our time goes."""
+    text = []
+    for job, moves in dict.fromkeys((row["case"]["job"], row["case"]["moves"]) for row in rows):
+        here = [row for row in rows if (row["case"]["job"], row["case"]["moves"]) == (job, moves)]
+        if job == "parts":
+            found = here[0]["microseconds"]
+            cells = (f"{part['median']:.1f} ({part['low']:.1f}-{part['high']:.1f})" for part in found.values())
+            text.append(table("Where our time goes, us a sample, online, one thread", ("", *found, "outside kernels"),
+                              [("image as context", *cells, percent(here[0]["outside"]))]))
+            continue
+        lines = []
+        for row in sorted(here, key=lambda row: (row["case"]["threads"], -row.get("rate", {"median": 0})["median"])):
+            start = f"{row['case']['peer']}, {row['case']['variant']}", str(row["case"]["threads"])
+            if "error" in row:
+                lines.append((*start, row["error"][:60], ""))
+            else:
+                lines.append((*start, count(row["rate"]["median"]), times(row["behind"]) if "behind" in row else ""))
+        title = f"Predictive coding, {here[0]['case']['net']}, {job}, {moves} moves of the states"
+        rate = "samples/s" if job == "online" else "questions/s"
+        text.append(table(title, ("who", "threads", rate, "our best against it"), lines))
+    text += [f"  {row['case']['peer']}, {row['case']['variant']}: {row['differs']}.\n" for row in rows
+             if row.get("differs")]
+    return "\n".join(text)
+
+
 def summary(result: Row) -> str:
     """The peers at their best settings, ticks a second, as a table in Markdown: what the README shows."""
     best: dict[tuple[str, str], float] = {}
@@ -171,7 +197,7 @@ def summary(result: Row) -> str:
 
 TABLES = {"limit": limit_table, "kernels": kernel_table, "graphs": graph_table, "around": around_table,
           "startup": startup_table, "sparse": sparse_table, "glimpses": glimpses_table,
-          "peers": peers_table}
+          "predictive_coding": settling_table, "peers": peers_table}
 
 
 def head(result: Row) -> str:

@@ -50,16 +50,29 @@ def installed(name: str) -> bool:
 
 
 class Process:
-    """A worker, and its answers."""
+    """A worker, and its answers.
 
-    def __init__(self, name: str, variant: str, threads: int) -> None:
+    Parameters
+    ----------
+    name, variant : str
+        Of the peer.
+    threads : int
+    module : str
+        What the worker runs, with name, variant, `more` and threads as arguments.
+    more : tuple of int
+    """
+
+    def __init__(self, name: str, variant: str, threads: int, module: str = "benchmarks.speed.peers._worker",
+                 more: tuple[int, ...] = ()) -> None:
         self.name, self.variant, self.threads = name, variant, threads
         few = str(threads)
         flags = "--xla_cpu_multi_thread_eigen=false" if threads == 1 else ""
         env = {**os.environ, "OMP_NUM_THREADS": few, "OPENBLAS_NUM_THREADS": few, "MKL_NUM_THREADS": few,
                "NPROC": few, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "",
                "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-        self.process = subprocess.Popen([sys.executable, "-m", "benchmarks.speed.peers._worker", name, variant, few],
+        # BLAS shall find out for itself which processor this is
+        env = {key: value for key, value in env.items() if key not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+        self.process = subprocess.Popen([sys.executable, "-m", module, name, variant, *map(str, more), few],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                         text=True, env=env)
         self.answers: queue.Queue[str] = queue.Queue()
