@@ -47,6 +47,7 @@ class Plan:
     parts: tuple[tuple[tuple[int, int], ...], ...]
     costs: dict[str, tuple[float, float]]
     delays: dict[str, int]
+    shared: frozenset[str]
 
     @property
     def sequence(self) -> list[str]:
@@ -63,10 +64,13 @@ class Plan:
         """Estimated weights touched at a tick when every region is due."""
         return sum(size for _, size in self.costs.values()) / 8.0
 
+    def slots(self, signal: str) -> int:
+        """Slots of the ring of a region's signal: a block more than its delay only where another unit reads it."""
+        return ring_length(self.delays.get(signal, 0), self.block if signal in self.shared else 1)
+
     def memory(self) -> int:
         """Estimated bytes of weights and signals."""
-        rings = sum(4 * int(np.prod(shape)) * ring_length(self.delays.get(name, 0), self.block)
-                    for name, shape in self.signals.items())
+        rings = sum(4 * int(np.prod(shape)) * self.slots(name) for name, shape in self.signals.items())
         return rings + int(sum(size for _, size in self.costs.values()) / 2)
 
     def __str__(self) -> str:
@@ -176,7 +180,7 @@ def make_plan(graph: Any, threads: int = 1, longest_block: int = LONGEST_BLOCK) 
     for source in sources.values():
         _check_imagined(source, signals)
     return Plan(graph.graph.get("name", ""), sources, regions, edges, signals, order, trial,
-                _parts(order, costs, threads), costs, delays)
+                _parts(order, costs, threads), costs, delays, _shared(order, edges))
 
 
 def _source(name: str, data: dict[str, Any]) -> SourcePlan:
@@ -202,6 +206,12 @@ def _trial(graph: RegionGraph) -> Trial | None:
     spans = {name: (int(a), int(b)) for name, (a, b) in data.get("spans", {}).items()}
     score_at = data.get("score_at")
     return Trial(length, spans, -1 if score_at is None else int(score_at))
+
+
+def _shared(order: Order, edges: dict[str, EdgePlan]) -> frozenset[str]:
+    """The signals that another unit reads than the one that writes them: it may come a block later, or sooner."""
+    unit = {name: u for u, names in enumerate(order.units) for name in names}
+    return frozenset(edge.signal for edge in edges.values() if unit.get(edge.source) != unit[edge.target])
 
 
 def _parts(order: Order, costs: dict[str, tuple[float, float]], threads: int):

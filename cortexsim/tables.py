@@ -149,7 +149,7 @@ class Memory:
             for port in PORTS:
                 if port in region.ports:
                     signal = f"{name}.{port}"
-                    slots = ring_length(self.plan.delays.get(signal, 0), self.plan.block)
+                    slots = self.plan.slots(signal)
                     size = int(np.prod(region.ports[port]))
                     self._ring(signal, size, slots, signals)
                     if _lists(region.kind) == port:
