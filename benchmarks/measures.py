@@ -93,7 +93,8 @@ def summary(goal: Goal, results: Sequence[Result]) -> dict[str, Any]:
     dict
         ``ours`` (mean), ``sd`` (of the seeds, None for a single one), ``seeds`` (how many), ``published``,
         ``baselines`` (means), ``goal`` (the strictest of the seeds'), ``better``, ``met`` (by every seed, or by
-        their mean), ``mean`` (which of the two), and ``worst`` (seed's figure), ``citation``, ``unit``, ``what``.
+        their mean), ``mean`` (which of the two), ``words`` (of a goal that each seed sets itself), ``worst`` (seed's
+        figure), ``citation``, ``unit``, ``what``.
 
     Examples
     --------
@@ -116,6 +117,7 @@ def summary(goal: Goal, results: Sequence[Result]) -> dict[str, Any]:
         "met": (meets(goal, Result(statistics.fmean(figures))) if goal.mean
                 else all(meets(goal, result) for result in results)),
         "mean": goal.mean,
+        "words": goal.goal if isinstance(goal.goal, str) else "",
         "worst": worst(figures),
         "citation": goal.citation,
         "unit": goal.unit,

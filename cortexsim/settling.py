@@ -56,4 +56,4 @@ class Watch:
         self._warned.add((name, hyper.get("rate")))
         sim.curves.add_event(sim.tick, "energy rose", name)
         warn(name, hyper, f"free energy rose while settling, from {start.sum() / count:.4g} to "
-             f"{end.sum() / count:.4g} in a trial", 6)
+             f"{end.sum() / count:.4g} in a trial", 7)

@@ -15,7 +15,7 @@ SEEDS = 5
 GAIN = 0.9  # at least 10 % below what it is compared with
 GOALS = {
     "fovea_mse": Goal("10 % below the best of its baselines", "lower",
-                      "error of the fovea's next patch; the goal is 10 % below the best baseline of each seed"),
+                      "error of the fovea's next patch"),
     "lowest_skill": Goal(0.0, "higher", "skill over the running mean, of the forecasting region that has the lowest"),
 }
 

@@ -14,7 +14,7 @@ from benchmarks import science
 from benchmarks.measures import Goal, Result, meets, summary
 
 ROOT = Path(__file__).parents[2]
-KEYS = {"ours", "sd", "seeds", "published", "baselines", "goal", "better", "met", "mean"}
+KEYS = {"ours", "sd", "seeds", "published", "baselines", "goal", "better", "met", "mean", "words"}
 
 
 def entry(**changed) -> dict:
@@ -45,6 +45,13 @@ def test_a_goal_may_be_one_for_the_mean():
     told = summary(Goal(0.5, "lower", "x", mean=True), [Result(0.1), Result(0.6)])
     assert told["met"] is True and told["mean"] is True
     assert summary(Goal(0.3, "lower", "x", mean=True), [Result(0.1), Result(0.6)])["met"] is False
+
+
+def test_a_goal_is_told_as_it_is_judged():
+    cells = [science._bound(summary(goal, [Result(0.4, goal=0.5), Result(0.8, goal=0.9)])) for goal in (
+        Goal("a tenth above a filter", "lower", "x"), Goal(0.5, "higher", "x", mean=True), Goal(0.5, "higher", "x"))]
+    assert cells == ["at most a tenth above a filter, seed by seed (the strictest 0.500)", "at least 0.900 in the mean",
+                     "at least 0.900"]
 
 
 def test_a_goal_in_words_needs_a_bound_from_every_run():
@@ -126,4 +133,4 @@ def test_the_readme_shows_the_table_of_the_experiments_there_are():
     for row, goal in zip(rows, (goal for measures in goals.values() for goal in measures.values()), strict=True):
         assert row[-1] == "yes"
         if not isinstance(goal.goal, str):
-            assert float(re.findall(r"[\d.e-]+$", row[-2])[0]) == goal.goal
+            assert float(re.findall(r"[\d.e-]+(?=$| in the mean$)", row[-2])[0]) == goal.goal
