@@ -71,7 +71,7 @@ class Inference:
 
 
 def infer(sim: Any, clamp: Mapping[str, Any] | None, steps: int | None, free: Any, restarts: int, spread: float,
-          seed: int) -> Inference:
+          seed: int, progress: bool = False) -> Inference:
     """See :meth:`cortexsim.Simulation.infer`."""
     questions = ask(sim.plan, clamp, free)
     default = sim.plan.trial.length if sim.plan.trial else STEPS
@@ -87,16 +87,19 @@ def infer(sim: Any, clamp: Mapping[str, Any] | None, steps: int | None, free: An
     held = _held(sim, questions)
     answers: list[Any] = [None] * n
     places, last = _places(sim), clock.trial_start + clock.trial_length - 1
-    for first in range(0, len(jobs), len(lanes)):
-        group = list(zip(lanes, jobs[first : first + len(lanes)], strict=False))
-        for lane, (query, restart) in group:
-            _begin(sim, lane, questions, held, query, restart, spread, seed)
-        _run(sim, [lane for lane, _ in group], clock.trial_length)
-        for lane, (query, restart) in group:
-            energies, diverged = lane.energies(), lane.diverged()
-            rank = np.inf if diverged else float(np.nansum(energies[:, -1]))
-            if answers[query] is None or rank < answers[query].rank:
-                answers[query] = Answer(rank, restart, _signals(places, lane, last), energies, lane.moved(), diverged)
+    with sim.recorder.bar(n if progress else 0, "question") as bar:
+        for first in range(0, len(jobs), len(lanes)):
+            group = list(zip(lanes, jobs[first : first + len(lanes)], strict=False))
+            for lane, (query, restart) in group:
+                _begin(sim, lane, questions, held, query, restart, spread, seed)
+            _run(sim, [lane for lane, _ in group], clock.trial_length)
+            for lane, (query, restart) in group:
+                energies, diverged = lane.energies(), lane.diverged()
+                rank = np.inf if diverged else float(np.nansum(energies[:, -1]))
+                if answers[query] is None or rank < answers[query].rank:
+                    answers[query] = Answer(rank, restart, _signals(places, lane, last), energies, lane.moved(),
+                                            diverged)
+            bar.update(len(group) / restarts)
     made = _together(sim, questions, answers)
     _warn(sim, made, answers, clock.energy_at)
     return made

@@ -101,6 +101,6 @@ class Recorder:
                 probe.add(ticks, np.array(rows, np.float32).reshape(-1, probe.size))
 
     @staticmethod
-    def bar(total: int) -> tqdm:
-        """A progress bar in ticks (hidden where `total` is 0)."""
-        return tqdm(total=total, unit="tick", unit_scale=True, disable=total == 0, leave=False, dynamic_ncols=True)
+    def bar(total: int, unit: str = "tick") -> tqdm:
+        """A progress bar in ticks, or what the unit says (hidden where `total` is 0)."""
+        return tqdm(total=total, unit=unit, unit_scale=True, disable=total == 0, leave=False, dynamic_ncols=True)

@@ -327,7 +327,7 @@ class Simulation(Looking):
         return self.plan
 
     def infer(self, clamp: dict[str, Any] | None = None, steps: int | None = None, free: Any = None, *,
-              restarts: int = 1, spread: float = 0.5, seed: int = 0) -> Inference:
+              restarts: int = 1, spread: float = 0.5, seed: int = 0, progress: bool = False) -> Inference:
         """Answer a question with the weights frozen: clamp what is known, let the rest settle, read what you want.
 
         The regions relax over one trial that starts now, on copies of their activity: weights, statistics, states and
@@ -350,6 +350,8 @@ class Simulation(Looking):
             Standard deviation of these.
         seed : int
             Of these.
+        progress : bool
+            Show a progress bar in questions.
 
         Returns
         -------
@@ -367,7 +369,7 @@ class Simulation(Looking):
         SettlingWarning
             Where a region diverged, or free energy rose: it names the region, and the remedy.
         """
-        return infer(self, clamp, steps, free, restarts, spread, seed)
+        return infer(self, clamp, steps, free, restarts, spread, seed, progress)
 
     def copy(self) -> Simulation:
         """An independent simulation in the same state."""

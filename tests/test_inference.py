@@ -253,6 +253,14 @@ def test_a_region_needs_as_many_units_as_its_target_and_dense_edges():
         cs.Simulation(graph)
 
 
+def test_many_questions_show_a_progress_bar(capsys):
+    sim, inputs = trained()
+    sim.infer({"x": inputs["x"][:20]}, steps=10, restarts=2)
+    assert capsys.readouterr().err == ""
+    sim.infer({"x": inputs["x"][:20]}, steps=10, restarts=2, progress=True)
+    assert "question" in capsys.readouterr().err
+
+
 def test_an_answer_says_what_it_is():
     sim, inputs = trained()
     found = sim.infer({"x": inputs["x"][:2]}, steps=10)
