@@ -183,13 +183,15 @@ class Reference:
 
     def compare(self, region: Region, t: int) -> None:
         """Bring in target and prior; without any target there is nothing to compare."""
-        if region.status != "on":
+        if region.status == "off":
             return
         view = region.view
         self.gather(region, "prior", t)
         present = self.gather(region, "target", t)
-        relaxes = region.plan.kind.clamp is not None
-        if region.plan.edges["target"] and not present and not relaxes:
+        if region.plan.edges["target"] and not present and region.plan.kind.clamp is not None:
+            # it relaxes without its target, and is not scored
+            region.status = "free"
+        if region.plan.edges["target"] and not present and region.status == "on":
             region.status = "absent"
             for port in ("error", "feedback"):
                 if port in region.emitted[t]:
@@ -204,7 +206,7 @@ class Reference:
         if region.status == "off":
             return
         ports = region.emitted[t]
-        if region.status == "on":
+        if region.status in ("on", "free"):
             self.gather(region, "feedback", t)
             region.kernels.update(region.view)
         else:
@@ -220,7 +222,7 @@ class Reference:
     def finish(self, region: Region, t: int) -> None:
         """Score the tick beside the baselines."""
         trial = self.plan.trial
-        if region.view.learn and region.status == "on":
+        if region.view.learn and region.status in ("on", "free"):
             region.curve[7] += 1
             region.curve[4] += region.score[1]
         region.reset = False
