@@ -47,7 +47,7 @@ class Clock:
             return cls(0, 0, 0, 0, 0, np.zeros(1, np.int64))
         init = trial.spans.get("init")
         # at place 0 predictions were made before the outcome came: nothing has settled there
-        first = init[1] - 1 if init else min(1, trial.length - 1)
+        first = max(init[1] - 1 if init else 0, min(1, trial.length - 1))
         return cls(trial.length, 0, trial.score_at, first, trial.mask("init") if init else 0,
                    trial.masks())
 

@@ -146,8 +146,9 @@ def _draw_region(draw: Any, sketch: Sketch, name: str, names: list[str], pool: l
             options["predicts"].append(f"{name}.state")
     elif "target" in kind.roles:
         # a memory asks for the sign of its target, which hangs on rounding where it is computed
-        given = [s for s in _targets(sketch) if s.split(".")[0] in sketch.known] if kind.name.endswith("Memory") else None
-        options["predicts"], n_target, sheet = _draw_targets(draw, sketch, kind, hyper, given)
+        given = [signal for signal in _targets(sketch) if signal.split(".")[0] in sketch.known]
+        options["predicts"], n_target, sheet = _draw_targets(draw, sketch, kind, hyper,
+                                                             given if kind.name.endswith("Memory") else None)
     if "context" in kind.roles:
         options["context"] = _draw_context(draw, sketch, kind, hyper, name, names, sheet)
     if "state" in kind.port_names and not (set(kind.port_names) & {"prediction"} and "target" in kind.roles) \
