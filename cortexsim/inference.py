@@ -13,6 +13,7 @@ from cortexsim.errors import InputError, nearest
 from cortexsim.lanes import Lane, clock_of, known_rows, lanes_for
 from cortexsim.queries import Given, Questions, ask, readers, spread_over
 from cortexsim.settling import has_risen, warn
+from cortexsim.sources import whole_number
 
 # steps of a graph without a trial clock, where nobody says how many
 STEPS = 100
@@ -76,7 +77,7 @@ def infer(sim: Any, clamp: Mapping[str, Any] | None, steps: int | None, free: An
     questions = ask(sim.plan, clamp, free)
     default = sim.plan.trial.length if sim.plan.trial else STEPS
     _check_numbers(steps, restarts, spread, seed)
-    if sim.tick % (sim.plan.trial.length if sim.plan.trial else 1):
+    if sim.tick % sim._repeat():
         raise InputError("infer", f"a trial is under way at tick {sim.tick}", hint="run it to its end first")
     sim.engine.flush()
     sim.engine.prepare()
@@ -108,8 +109,7 @@ def infer(sim: Any, clamp: Mapping[str, Any] | None, steps: int | None, free: An
 def _check_numbers(steps: Any, restarts: Any, spread: Any, seed: Any) -> None:
     for name, value, least in (("steps", 1 if steps is None else steps, 1), ("restarts", restarts, 1),
                                ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise InputError("infer", f"{name} must be a whole number of at least {least}", value)
+        whole_number("infer", name, value, least)
     if not (np.isreal(spread) and np.isfinite(spread) and spread >= 0):
         raise InputError("infer", "spread must be a number of at least 0", spread)
 
@@ -139,12 +139,11 @@ def _begin(sim: Any, lane: Lane, questions: Questions, held: dict[str, Given], q
 
 
 def _run(sim: Any, lanes: list[Lane], steps: int) -> None:
-    repeat = sim.plan.trial.length if sim.plan.trial else 1
     tick, end, limit = sim.tick, sim.tick + steps, sim.engine.staged_limit()
     while tick < end:
         stop = min(end, tick + limit)
         for lane in lanes:
-            lane.stage(tick, stop - tick, sim.tick // repeat)
+            lane.stage(tick, stop - tick, sim.tick // sim._repeat())
         sim.engine.run_lanes([lane.engine for lane in lanes], tick, stop)
         tick = stop
 
@@ -195,9 +194,8 @@ def _settled_source(sim: Any, answers: list[Answer], source: str, rows: np.ndarr
     """What regions that relax settled at, for a source that is their target."""
     flat = rows.reshape(len(answers), -1).copy()
     for edge in readers(sim.plan, source):
-        chosen = np.arange(edge.start, edge.start + edge.length) if edge.indices is None else edge.indices
         states = np.stack([answer.signals[f"{edge.target}.state"] for answer in answers])
-        flat[:, chosen] = states[:, edge.offset : edge.offset + edge.length]
+        flat[:, edge.units] = states[:, edge.offset : edge.offset + edge.length]
     return flat.reshape(rows.shape)
 
 

@@ -69,4 +69,3 @@ class Looking:
     def time_shares(self) -> dict[str, float]:
         """Share of the time that each region took, from the visits that were timed (estimated where none was)."""
         return carry.time_shares(self)
-

@@ -42,6 +42,11 @@ class EdgePlan:
         """The signal it reads."""
         return f"{self.source}.{self.port}"
 
+    @property
+    def units(self) -> np.ndarray:
+        """Which units of its signal it reads."""
+        return np.arange(self.start, self.start + self.length) if self.indices is None else self.indices
+
 
 @dataclass
 class RegionPlan:

@@ -134,11 +134,10 @@ def spread_over(plan: Plan, found: dict[str, Given], edge: EdgePlan, given: Give
     """Give a region the part of its state that comes over one of its target edges."""
     size = int(np.prod(plan.regions[edge.target].ports["state"]))
     rows = len(given.values)
-    chosen = np.arange(edge.start, edge.start + edge.length) if edge.indices is None else edge.indices
     mine = found.get(edge.target, Given(np.zeros((1, size), np.float32), np.zeros((1, size), bool)))
     values, known = (np.repeat(a, rows, axis=0) if rows > len(a) else a.copy() for a in (mine.values, mine.known))
     place = slice(edge.offset, edge.offset + edge.length)
-    values[:, place], known[:, place] = given.values[:, chosen], given.known[:, chosen]
+    values[:, place], known[:, place] = given.values[:, edge.units], given.known[:, edge.units]
     found[edge.target] = Given(values, known)
 
 

@@ -7,30 +7,14 @@ from typing import Any
 import numpy as np
 
 import cortexsim as cs
+from benchmarks.experiments._layers import network
 
 KIND = "predictive_coding"
 
 
 def layered(sizes: tuple[int, ...], trial: int = 8, **hyper: Any) -> cs.RegionGraph:
     """Regions r0, r1, ..., each predicting the next: r0 is clamped to the source x, the last one to y."""
-    graph = cs.RegionGraph()
-    graph.set_trial(trial, {"init": (1, 2)})
-    graph.add_source("x", size=sizes[0])
-    graph.add_source("y", size=sizes[-1])
-    last = len(sizes) - 1
-    for k, size in enumerate(sizes):
-        predicts = [*(["x"] if k == 0 else ["y"] if k == last else []), *([f"r{k + 1}.state"] if k < last else [])]
-        graph.add_region(f"r{k}", kind=KIND, predicts=predicts, size=size, **hyper)
-    return graph
-
-
-def zil(sizes: tuple[int, ...], activation: str, learning_rate: float = 0.01) -> cs.RegionGraph:
-    """The schedule of Z-IL: full steps, and each region learns when the error first arrives below it."""
-    last = len(sizes) - 1
-    graph = layered(sizes, trial=last + 1, activation=activation, rate=1.0, learning_rate=learning_rate)
-    for k in range(last):
-        graph.nodes[f"r{k}"]["hyper"]["learn_at"] = last - k
-    return graph
+    return network(sizes, trial, {"init": (1, 2)}, "r", **hyper)
 
 
 def causes(trial: int = 0, kind: dict[str, Any] | None = None) -> cs.RegionGraph:

@@ -17,7 +17,8 @@ ACTIVATIONS = ("linear", "tanh", "relu", "sigmoid")
 Array = NDArray[Any]
 
 
-def network(sizes: Sequence[int], trial: int, spans: Mapping[str, tuple[int, int]], **hyper: Any) -> cs.RegionGraph:
+def network(sizes: Sequence[int], trial: int, spans: Mapping[str, tuple[int, int]], name: str = "layer",
+            **hyper: Any) -> cs.RegionGraph:
     """Regions layer0, layer1, ..., each predicting the next; the first is clamped to the source x, the last to y."""
     graph = cs.RegionGraph()
     graph.set_trial(trial, spans)
@@ -25,10 +26,34 @@ def network(sizes: Sequence[int], trial: int, spans: Mapping[str, tuple[int, int
     graph.add_source("y", size=sizes[-1])
     last = len(sizes) - 1
     for k, size in enumerate(sizes):
-        above = [f"layer{k + 1}.state"] if k < last else []
+        above = [f"{name}{k + 1}.state"] if k < last else []
         clamped = {0: ["x"], last: ["y"]}.get(k, [])
-        graph.add_region(f"layer{k}", kind="predictive_coding", predicts=clamped + above, size=size, **hyper)
+        graph.add_region(f"{name}{k}", kind="predictive_coding", predicts=clamped + above, size=size, **hyper)
     return graph
+
+
+def zil_network(sizes: Sequence[int], activation: str, learning_rate: float, name: str = "layer") -> cs.RegionGraph:
+    """The schedule of Z-IL: full steps, and each layer learns where the error first arrives above it."""
+    last = len(sizes) - 1
+    graph = network(sizes, last + 1, {"init": (0, 2)}, name, activation=activation, rate=1.0,
+                    learning_rate=learning_rate)
+    for k in range(last):
+        graph.nodes[f"{name}{k}"]["hyper"]["learn_at"] = last - k
+    return graph
+
+
+def backpropagation(weights: Sequence[Array], constants: Sequence[Array], activation: str, x: Array,
+                    y: Array) -> list[tuple[Array, Array]]:
+    """How weights and constants of each layer lessen half the squared error, in float64."""
+    kind, naive = ACTIVATIONS.index(activation), from_tests("naive_settling")
+    values = [x.astype(np.float64)]
+    for W, b in zip(weights, constants, strict=True):
+        values.append(W.astype(np.float64) @ naive.activate(kind, values[-1]) + b)
+    delta, found = y - values[-1], []
+    for W, value in zip(weights[::-1], values[-2::-1], strict=True):
+        found.append((np.outer(delta, naive.activate(kind, value)), delta))
+        delta = naive.slope(kind, value) * (W.astype(np.float64).T @ delta)
+    return found[::-1]
 
 
 def data(seed: int, rows: int, sizes: Sequence[int]) -> dict[str, Array]:
@@ -38,14 +63,18 @@ def data(seed: int, rows: int, sizes: Sequence[int]) -> dict[str, Array]:
             (("x", sizes[0]), ("y", sizes[-1]))}
 
 
-def twin(sim: cs.Simulation) -> Any:
-    """The plain runner of the tests on the same graph and values, in float64."""
-    # it is no part of the package: nobody needs it but to be held against
+def from_tests(module: str) -> Any:
+    """A module of the tests: plain twins, which are no part of the package, to be held against."""
     folder = str(Path(__file__).parents[2] / "tests")
     if folder not in sys.path:
         sys.path.append(folder)
+    return importlib.import_module(module)
+
+
+def twin(sim: cs.Simulation) -> Any:
+    """The plain runner of the tests on the same graph and values, in float64."""
     arrays = {name: sim.parameters(name) for name in sim.plan.regions}
-    return importlib.import_module("reference").Reference(sim.plan, arrays, dtype=np.float64)
+    return from_tests("reference").Reference(sim.plan, arrays, dtype=np.float64)
 
 
 def gap(found: Sequence[Array], wanted: Sequence[Array]) -> float:

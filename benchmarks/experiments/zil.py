@@ -10,12 +10,11 @@ stand beside them: near backpropagation, and not the same.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 
 import cortexsim as cs
-from benchmarks.experiments._layers import ACTIVATIONS, Array, data, gap, network, twin
+from benchmarks.experiments._layers import ACTIVATIONS, backpropagation, data, gap, network, twin, zil_network
 from benchmarks.measures import Goal, Result
 
 SEEDS = 5
@@ -28,43 +27,19 @@ GOALS = {
 }
 
 
-def _activate(activation: str, x: Array) -> Array:
-    return {"linear": lambda: x, "tanh": lambda: np.tanh(x), "relu": lambda: np.maximum(x, 0.0),
-            "sigmoid": lambda: 1 / (1 + np.exp(-x))}[activation]()
-
-
-def _slope(activation: str, x: Array) -> Array:
-    y = _activate(activation, x)
-    return {"linear": lambda: np.ones_like(x), "tanh": lambda: 1 - y**2, "relu": lambda: (x > 0).astype(float),
-            "sigmoid": lambda: y * (1 - y)}[activation]()
-
-
-def backpropagation(weights: Sequence[Array], activation: str, x: Array, y: Array) -> list[Array]:
-    """The updates of all weight matrices for half the squared error, in float64."""
-    values = [x.astype(np.float64)]
-    for W in weights:
-        values.append(W @ _activate(activation, values[-1]))
-    delta, updates = y - values[-1], []
-    for W, value in zip(weights[::-1], values[-2::-1], strict=True):
-        updates.append(RATE * np.outer(delta, _activate(activation, value)))
-        delta = _slope(activation, value) * (W.T @ delta)
-    return updates[::-1]
-
-
 def gaps(seed: int, layers: int, activation: str) -> tuple[float, float, float]:
     """How far the twin, the kernel, and a network that settles as usual are from backpropagation."""
     rng = np.random.default_rng([seed, layers])
     sizes = [int(size) for size in rng.integers(4, 33, layers + 1)]
     inputs = data(seed, 1, sizes)
-    exact = network(sizes, layers + 1, {"init": (0, 2)}, activation=activation, rate=1.0, learning_rate=RATE)
-    for k in range(layers):
-        exact.nodes[f"layer{k}"]["hyper"]["learn_at"] = layers - k
+    exact = zil_network(sizes, activation, RATE)
     usual = network(sizes, 20, {"init": (1, 2)}, activation=activation, rate=0.1, learning_rate=RATE)
     found = []
     for graph in (exact, usual):
         sim = cs.Simulation(graph, seed=seed)
         before = [sim.get(f"layer{k}.W").astype(np.float64) for k in range(layers)]
-        wanted = backpropagation(before, activation, inputs["x"][0], inputs["y"][0])
+        constants = [sim.get(f"layer{k}.b") for k in range(layers)]
+        wanted = [RATE * W for W, _ in backpropagation(before, constants, activation, inputs["x"][0], inputs["y"][0])]
         plain = twin(sim)
         with warnings.catch_warnings():
             # full steps are not meant to settle

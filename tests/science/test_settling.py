@@ -6,25 +6,11 @@ import numpy as np
 import pytest
 
 import cortexsim as cs
-import naive_settling
 import reference
-from settling_graphs import KIND, causes, examples, layered, zil
+from benchmarks.experiments._layers import ACTIVATIONS, backpropagation, zil_network
+from settling_graphs import KIND, causes, examples, layered
 
-ACTIVATIONS = ("linear", "tanh", "relu", "sigmoid")
 pytestmark = pytest.mark.filterwarnings("ignore::cortexsim.SettlingWarning")
-
-
-def backprop(weights: list[dict[str, np.ndarray]], activation: str, x: np.ndarray, y: np.ndarray) -> list[tuple]:
-    """Gradients of half the squared error, with the sign of an improvement, in float64."""
-    kind = ACTIVATIONS.index(activation)
-    values = [x.astype(float)]
-    for layer in weights:
-        values.append(layer["W"].astype(float) @ naive_settling.activate(kind, values[-1]) + layer["b"])
-    delta, found = y - values[-1], []
-    for layer, value in zip(weights[::-1], values[-2::-1], strict=True):
-        found.append((np.outer(delta, naive_settling.activate(kind, value)), delta))
-        delta = naive_settling.slope(kind, value) * (layer["W"].astype(float).T @ delta)
-    return found[::-1]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -32,7 +18,7 @@ def backprop(weights: list[dict[str, np.ndarray]], activation: str, x: np.ndarra
 def test_the_zil_schedule_learns_what_backpropagation_learns(activation, layers):
     rng = np.random.default_rng([layers, ACTIVATIONS.index(activation)])
     sizes = tuple(int(n) for n in rng.integers(3, 20, layers + 1))
-    sim = cs.Simulation(zil(sizes, activation), seed=layers)
+    sim = cs.Simulation(zil_network(sizes, activation, 0.01, "r"), seed=layers)
     names = [f"r{k}" for k in range(layers)]
     for name in names:  # constants that are not zero
         sim.set(f"{name}.b", 0.1 * rng.standard_normal(sim.get(f"{name}.b").shape))
@@ -41,9 +27,10 @@ def test_the_zil_schedule_learns_what_backpropagation_learns(activation, layers)
     inputs = examples(1, sizes, seed=layers)
     plain.run(inputs, sim.plan.trial.length)
     sim.run(inputs)
-    rate = float(np.float64(0.01))
-    for name, old, (weights, constants) in zip(names, before, backprop(before, activation, inputs["x"][0],
-                                                                       inputs["y"][0]), strict=True):
+    rate = 0.01
+    wanted = backpropagation([old["W"] for old in before], [old["b"] for old in before], activation, inputs["x"][0],
+                             inputs["y"][0])
+    for name, old, (weights, constants) in zip(names, before, wanted, strict=True):
         twin = plain.regions[name].arrays
         np.testing.assert_allclose(twin["W"] - old["W"], rate * weights, rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(twin["b"] - old["b"], rate * constants, rtol=1e-12, atol=1e-15)
