@@ -71,6 +71,18 @@ def time_shares(sim: Any) -> dict[str, float]:
     return {name: value / whole for name, value in spent.items()}
 
 
+def learning_rates(sim: Any) -> dict[str, float]:
+    """The learning rate of each region that has one, as it is now."""
+    memory, found = sim.memory, {}
+    for name, row in memory.row.items():
+        told = memory.reals[memory.regions[row, d.SCORE_AT] + d.SCORED_RATE]
+        word = memory.regions[row, d.RATE]
+        if word >= 0:
+            # a score that was never written is 0
+            found[name] = float(told if np.isfinite(told) and told > 0 else memory.reals[word])
+    return found
+
+
 # ---------------------------------------------------------------------- reset and copy
 
 def reset_activity(sim: Any) -> None:
@@ -86,6 +98,7 @@ def reset_activity(sim: Any) -> None:
         memory.words[memory.view_at[name] + d.W_ACTIVE + 1] = 0
     memory.signals[:] = 0
     memory.gathered[:] = 0
+    memory.gradients[:] = 0
     memory.counts[:] = -1
     memory.active[:] = 0
     # what an edge held outside its span is gone, too
@@ -124,7 +137,7 @@ def copy_plan(plan: Plan) -> Plan:
 def copy_values(old: Memory, new: Memory, signals_from: int = 0) -> None:
     """Copy everything that changes in a run, between memories of equal plans; signals only from a place on."""
     new.signals[signals_from:] = old.signals[signals_from:]
-    for name in ("gathered", "counts", "active", "status", "baselines", "present", "defaults"):
+    for name in ("gathered", "counts", "active", "status", "baselines", "gradients", "present", "defaults"):
         getattr(new, name)[:] = getattr(old, name)
     new.edges[:, d.E_CUT] = old.edges[:, d.E_CUT]
     new.regions[:, d.FROZEN] = old.regions[:, d.FROZEN]
@@ -132,7 +145,7 @@ def copy_values(old: Memory, new: Memory, signals_from: int = 0) -> None:
         place = old.view_at[name] + d.W_ACTIVE + 1
         new.words[new.view_at[name] + d.W_ACTIVE + 1] = old.words[place]
         first, second = (m.view_at[name] + m.layouts[name].n_words + d.FIRST_ENERGY for m in (old, new))
-        new.words[second] = old.words[first]
+        new.words[second : second + d.N_REALS - d.FIRST_ENERGY] = old.words[first : first + d.N_REALS - d.FIRST_ENERGY]
         for key in old.plan.regions[name].hyper:
             word = old.layouts[name].word[key]
             new.words[new.view_at[name] + word] = old.words[old.view_at[name] + word]
@@ -201,6 +214,7 @@ def _carry_region(old: Memory, new: Memory, name: str) -> bool:
         else:
             array[np.ix_(*[m[1] for m in maps])] = former[np.ix_(*[m[0] for m in maps])]
     new.status[new.row[name]] = old.status[old.row[name]]
+    _carry_rate(old, new, name)
     a, b = old.baseline_at[name], new.baseline_at[name]
     n = now.shapes.n_target
     if was.shapes.n_target == n:
@@ -208,6 +222,17 @@ def _carry_region(old: Memory, new: Memory, name: str) -> bool:
     else:
         new.status[new.row[name], d.SEEN] = 0
     return True
+
+
+def _carry_rate(old: Memory, new: Memory, name: str) -> None:
+    """A learning rate that has changed, unless the edited graph asks for another."""
+    was, now = old.plan.regions[name].hyper, new.plan.regions[name].hyper
+    if "step_size" not in was or any(was[key] != now.get(key) for key in ("step_size", "learning_rate")):
+        return
+    a, b = (m.view_at[name] + m.layouts[name].word["learning_rate"] for m in (old, new))
+    new.reals[b], new.defaults[b] = old.reals[a], old.defaults[a]
+    a, b = (m.view_at[name] + m.layouts[name].n_words for m in (old, new))
+    new.reals[b + d.BASE_RATE : b + d.UPDATES + 1] = old.reals[a + d.BASE_RATE : a + d.UPDATES + 1]
 
 
 def _carry_held(old: Memory, new: Memory) -> None:

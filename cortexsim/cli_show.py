@@ -85,7 +85,7 @@ def show(options: Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        With ``name``, a ready-made graph, a TOML file or a kind; and ``threads``.
+        With ``name``, a ready-made graph, a TOML file, the folder of a run or a kind; and ``threads``.
 
     Returns
     -------
@@ -101,6 +101,11 @@ def show(options: Namespace) -> int:
                        "the folder of the run: cortexsim show FOLDER/graph.toml", "forecast  "))
         return 0
     path = name.endswith(".toml") or len(Path(name).parts) > 1
+    if name not in catalogue.names() and Path(name).is_dir():
+        made = runfolder.read(name)
+        rates = {region: row.get("rate") for region, row in made.summary.get("regions", {}).items()}
+        print_graph(made.graph, make_plan(made.graph, options.threads), rates)
+        return 0
     known = [*catalogue.names(), *list_kinds(), "forecast"]
     if not path and name not in known:
         raise FileError(f"graph or kind {name!r}", "is not known", hint=nearest(name, known))
@@ -120,8 +125,8 @@ def print_kind(kind: Kind) -> None:
     print(_table(rows))
 
 
-def print_graph(graph: RegionGraph, plan: Plan) -> None:
-    """Print sources, regions, edges and plan of a graph."""
+def print_graph(graph: RegionGraph, plan: Plan, rates: Mapping[str, float | None] | None = None) -> None:
+    """Print sources, regions, edges and plan of a graph; `rates` are its learning rates after a run."""
     attributes = graph.graph
     print(_wrapped(attributes.get("why") or "", f"{attributes.get('name') or 'graph'}  "))
     if attributes.get("cite"):
@@ -139,12 +144,38 @@ def print_graph(graph: RegionGraph, plan: Plan) -> None:
     print("\nregions, in the order in which they run")
     for name in plan.sequence:
         _print_region(graph, plan, name)
+    if rates is None:
+        rates = {name: region.hyper.get("learning_rate") for name, region in plan.regions.items()}
+    if told := rates_text(rates):
+        print()
+        print(_wrapped(told, "learning rates  "))
     print("\nedges")
     _print_edges(graph)
     flops, size = runfolder.cost_per_tick(plan)
     print(f"\n{plan}\n\nmemory: about {plan.memory() / 2**20:.2f} MiB of weights and signals")
     print(f"cost of a mean tick, with all gates open: about {flops / 1e6:.3f} Mflop, {size / 1e6:.3f} MB of weights "
           "read and written")
+
+
+def rates_text(rates: Mapping[str, float | None]) -> str:
+    """The learning rate of every region that has one, the largest first; those of one rate together.
+
+    Examples
+    --------
+    >>> rates_text({"region 13": 1.244, "region 72": 1.851, "region 5": None})
+    '1.85 in region 72, 1.24 in region 13'
+    """
+    groups: dict[str, list[str]] = {}
+    for name, rate in sorted(rates.items(), key=lambda item: -(item[1] or 0.0)):
+        if rate:
+            groups.setdefault(f"{rate:.3g}", []).append(name)
+    return ", ".join(f"{rate} in {_together(names, len(rates))}" for rate, names in groups.items())
+
+
+def _together(names: list[str], regions: int) -> str:
+    if len(names) > 3 and regions > 12:
+        return f"{len(names)} regions"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _print_region(graph: RegionGraph, plan: Plan, name: str) -> None:

@@ -22,9 +22,9 @@ from cortexsim.measures import FIELDS, MEASURES, measure_of
 if TYPE_CHECKING:
     from cortexsim.curves import Curves
 
-FORMAT = 2  #: Of the npz files; raised when what they hold changes.
+FORMAT = 3  #: Of the npz files; raised when what they hold changes.
 #: How many fields the sums of an older format have: they are the first of those of today.
-OLDER = {1: 8}
+OLDER = {1: 8, 2: 12}
 
 _WORDS = ("regions", "kinds", "score", "scores", "predicts", "start", "bin_width", "n_ticks", "events")
 
@@ -139,7 +139,7 @@ def read_npz(path: str | os.PathLike[str]) -> tuple[dict[str, Any], NDArray[np.f
     -------
     words : dict
         The attributes of the curves by name.
-    acc : float64 array [regions, bins, 12]
+    acc : float64 array [regions, bins, 15]
         Their sums.
 
     Raises

@@ -79,7 +79,7 @@ class Engine:
     ----------
     plan : Plan
     memory : Memory
-    curves : ndarray, float64 [regions, bins, 12]
+    curves : ndarray, float64 [regions, bins, 15]
         In the order of the plan's sequence; the driver adds to it.
     threads : int
         Worker threads of the driver.

@@ -101,3 +101,9 @@ def hyper(default: Any, doc: str, *, low: float | None = None, high: float | Non
     extra = {"doc": doc, "low": low, "high": high, "scale": scale, "unit": unit, "choices": tuple(choices),
              "structural": structural}
     return dataclasses.field(default=default, metadata=extra)
+
+
+def hyper_fields(Hyper: type) -> dict[str, HyperField]:
+    """What a dataclass of hyperparameters declares, by name, in the order of declaration."""
+    return {f.name: HyperField(name=f.name, default=f.default, **f.metadata)
+            for f in dataclasses.fields(Hyper)}

@@ -40,7 +40,8 @@ from typing import Any
 import numpy as np
 
 from cortexsim.errors import KindError, nearest
-from cortexsim.hyperparameter import HyperField, hyper
+from cortexsim.hyperparameter import HyperField, hyper, hyper_fields
+from cortexsim.step_sizes import GRADIENT, add_step_sizes, check_steps
 
 __all__ = ["EdgeShape", "HyperField", "Kind", "Shapes", "check_kind", "find_kind", "hyper", "kind_name", "list_kinds"]
 
@@ -162,7 +163,7 @@ class Kind:
     def scores(self, values: dict[str, Any]) -> str:
         """``"forecast"`` or ``"reconstruction"``, what its curve scores: ``SCORES`` may be a function of ``Hyper``."""
         scores = self._get("SCORES", "forecast")
-        return scores(self.Hyper(**values)) if callable(scores) else scores
+        return scores(self._hyper(values)) if callable(scores) else scores
 
     @property
     def clamp(self) -> tuple[str, str] | None:
@@ -187,16 +188,25 @@ class Kind:
     def score_unit(self, values: dict[str, Any]) -> str:
         """The unit of the loss for checked hyperparameters: ``SCORE`` may be a function of ``Hyper``."""
         score = self._get("SCORE", "mse")
-        return score(self.Hyper(**values)) if callable(score) else score
+        return score(self._hyper(values)) if callable(score) else score
 
     def kernel(self, step: str) -> Callable[[Any], None] | None:
         """The plain Python function of a kernel, or None where the kind does not bring it."""
         return self._get(step)
 
     def hyper_fields(self) -> dict[str, HyperField]:
-        """Its hyperparameters by name, in the order of declaration."""
-        return {f.name: HyperField(name=f.name, default=f.default, **f.metadata)
-                for f in dataclasses.fields(self.Hyper)}
+        """Its hyperparameters by name, in the order of declaration; then those of a learning rate, if it has one."""
+        return add_step_sizes(hyper_fields(self.Hyper))
+
+    def _hyper(self, values: dict[str, Any]) -> Any:
+        """Checked values as the kind's own dataclass."""
+        own = hyper_fields(self.Hyper)
+        return self.Hyper(**{name: value for name, value in values.items() if name in own})
+
+    @property
+    def gradient(self) -> tuple[str, str]:
+        """The two ports or roles whose outer product its steps go along, for a learning rate that learns."""
+        return self._get("GRADIENT", GRADIENT)
 
     def check_hyper(self, region: str, values: dict[str, Any]) -> dict[str, Any]:
         """Complete and check hyperparameters.
@@ -227,7 +237,7 @@ class Kind:
 
     def ports(self, values: dict[str, Any], shapes: Shapes) -> dict[str, tuple[int, ...]]:
         """Shapes of the ports it writes, for checked hyperparameters, checked themselves."""
-        found = self.namespace.ports(self.Hyper(**values), shapes)
+        found = self.namespace.ports(self._hyper(values), shapes)
         where = f"kind {self.name!r}"
         try:
             found = {port: tuple(int(n) for n in shape) for port, shape in found.items()}
@@ -248,7 +258,7 @@ class Kind:
 
     def allocate(self, values: dict[str, Any], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Named arrays of one region, checked."""
-        arrays = self.namespace.allocate(self.Hyper(**values), shapes, rng)
+        arrays = self.namespace.allocate(self._hyper(values), shapes, rng)
         where = f"kind {self.name!r}"
         if not isinstance(arrays, dict):
             raise KindError(where, "allocate() must return a dict from names to arrays", type(arrays).__name__)
@@ -267,7 +277,7 @@ class Kind:
         """Estimated flops and bytes of a tick (default: one weight from every context to every target unit)."""
         own = self._get("cost")
         if own is not None:
-            flops, size = own(self.Hyper(**values), shapes)
+            flops, size = own(self._hyper(values), shapes)
             return float(flops), float(size)
         weights = max(1, shapes.n_context) * max(1, shapes.n_target, shapes.size or 0)
         return 4.0 * weights, 8.0 * weights
@@ -373,6 +383,7 @@ def check_kind(name: str, namespace: Any) -> None:
         for value in getattr(namespace, attribute, ()):
             if value not in words:
                 raise KindError(where, f"{attribute} holds {value!r}", hint=nearest(value, words))
+    check_steps(where, hyper_fields(Hyper), getattr(namespace, "GRADIENT", GRADIENT))
     clamp = getattr(namespace, "CLAMP", None)
     ports = getattr(namespace, "PORTS", ())
     if clamp is not None and (not isinstance(clamp, tuple) or len(clamp) != 2 or "state" not in ports):

@@ -66,6 +66,13 @@ class Looking:
         """Write `values` into the array `name`, such as ``"V1.W"``; the shape must fit and the values be finite."""
         carry.set_parameter(self, name, values)
 
+    def learning_rates(self) -> dict[str, float]:
+        """The learning rate that each region uses now, the mean of its weights' where each has one.
+
+        Regions whose kind has no learning rate are left out.
+        """
+        return carry.learning_rates(self)
+
     def time_shares(self) -> dict[str, float]:
         """Share of the time that each region took, from the visits that were timed (estimated where none was)."""
         return carry.time_shares(self)

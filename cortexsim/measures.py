@@ -10,13 +10,17 @@ from cortexsim.errors import InputError, nearest
 #: What the last axis of ``Curves.acc`` holds, all of them sums over the ticks of a bin. ``dead`` and
 #: ``saturated`` are summed where a region is scored (``ticks``), ``update`` where it learns (``learned``),
 #: ``energy`` where it has settled (``energy_ticks``), ``energy_start`` where it began to, in the same trials, and
-#: ``moved`` by its last step.
+#: ``moved`` by its last step; ``rate`` where it learns, ``anomaly`` where its kind tells one (``anomaly_ticks``).
 FIELDS = ("ticks", "loss", "loss_last", "loss_mean", "update", "dead", "saturated", "learned", "energy",
-          "energy_start", "energy_ticks", "moved")
+          "energy_start", "energy_ticks", "moved", "rate", "anomaly", "anomaly_ticks")
 
 #: What can be read, see :meth:`cortexsim.curves.Curves.curve`.
 MEASURES = ("loss", "loss_last", "loss_mean", "skill", "skill_last", "baseline_skill", "update", "dead",
-            "saturated", "ticks", "learned", "energy", "energy_start", "moved")
+            "saturated", "ticks", "learned", "energy", "energy_start", "moved", "rate", "anomaly")
+
+# where another field than `ticks` counts the ticks that a sum is over
+_COUNTS = {"update": "learned", "energy": "energy_ticks", "energy_start": "energy_ticks", "moved": "energy_ticks",
+           "anomaly": "anomaly_ticks"}
 
 
 def measure_of(sums: NDArray[np.float64], measure: str, has_last: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -24,7 +28,7 @@ def measure_of(sums: NDArray[np.float64], measure: str, has_last: NDArray[np.boo
 
     Parameters
     ----------
-    sums : float64 array [..., 12]
+    sums : float64 array [..., 15]
         The fields of :data:`FIELDS`.
     measure : str
         One of :data:`MEASURES`.
@@ -50,8 +54,10 @@ def measure_of(sums: NDArray[np.float64], measure: str, has_last: NDArray[np.boo
     if measure in ("skill", "skill_last", "baseline_skill"):
         above = value["loss_last" if measure == "baseline_skill" else "loss"]
         return 1.0 - _ratio(above, value["loss_last" if measure == "skill_last" else "loss_mean"])
-    count = "energy_ticks" if measure in ("energy", "energy_start", "moved") else "ticks"
-    return _ratio(value[measure], value["learned" if measure == "update" else count])
+    if measure == "rate":
+        # a sum of 0: there is no learning rate
+        return _ratio(value["rate"], np.where(value["rate"] > 0, value["learned"], 0))
+    return _ratio(value[measure], value[_COUNTS.get(measure, "ticks")])
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,7 +70,7 @@ def pool(sums: NDArray[np.float64], width: int) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    sums : float64 array [bins, 12]
+    sums : float64 array [bins, 15]
         The fields of :data:`FIELDS`.
     width : int
         Bins to pool, at least 1.

@@ -36,7 +36,7 @@ from cortexsim.plot_style import (
 )
 
 SKILLS = ("skill", "skill_last", "baseline_skill")
-FRACTIONS = ("dead", "saturated")
+FRACTIONS = ("dead", "saturated", "anomaly")
 TITLES = {
     "skill": "Skill over the running mean", "skill_last": "Skill over the last value",
     "baseline_skill": "Skill of the last value over the running mean", "loss": "Loss",
@@ -44,7 +44,8 @@ TITLES = {
     "dead": "Fraction of dead units", "saturated": "Fraction of saturated units",
     "ticks": "Ticks scored per bin", "learned": "Ticks learned per bin",
     "energy": "Free energy at the end of a trial", "energy_start": "Free energy at the start of a trial",
-    "moved": "Last step of the state in a trial"}
+    "moved": "Last step of the state in a trial", "rate": "Learning rate",
+    "anomaly": "Anomaly: share of what came that was not predicted"}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ curves.npz           the same, exact, for ``Curves.from_npz``
 graph.toml           the graph as it ran, with the edges cut, regions frozen and constants set from the command line
 learning_curves.png  a panel for each region that a baseline can be held against (for each, if there is none)
 free_energy.png      a panel for each region that settles
+learning_rates.png   a panel for each region whose learning rate changes
+anomaly.png          a panel for each region that tells how much of what came was not predicted
 graph.png            the graph, coloured by skill
 forecast.csv         of ``run forecast``: truth, forecast and baselines at every tick
 forecast.png         the same as a picture
@@ -41,8 +43,9 @@ from cortexsim.simulation import Simulation
 
 FORMAT = 1  #: Of summary.json; raised when what it holds changes.
 PICTURES = ("learning_curves.png", "graph.png")
-ENERGY = "free_energy.png"
-FILES = ("summary.json", "curves.csv", "curves.npz", "graph.toml", *PICTURES, ENERGY, "forecast.csv", "forecast.png")
+ENERGY, RATES, ANOMALY = "free_energy.png", "learning_rates.png", "anomaly.png"
+FILES = ("summary.json", "curves.csv", "curves.npz", "graph.toml", *PICTURES, ENERGY, RATES, ANOMALY,
+         "forecast.csv", "forecast.png")
 LIBRARIES = ("numpy", "numba", "networkx", "scipy", "matplotlib", "tqdm", "tomlkit")
 
 
@@ -197,10 +200,21 @@ def draw(folder: Path, graph: RegionGraph, curves: Curves, regions: Sequence[str
         save_picture(curves.plot(shown, measure, smooth=smoothing(curves)), folder / PICTURES[0])
         files.append(PICTURES[0])
     save_picture(plot_graph(graph, curves=curves if curves.n_ticks else None), folder / PICTURES[1])
-    settling = _with(curves, "energy")
-    if settling:
-        save_picture(curves.plot(settling, "energy", smooth=smoothing(curves)), folder / ENERGY)
-    return [*files, PICTURES[1], *([ENERGY] if settling else [])]
+    files.append(PICTURES[1])
+    for name, measure in ((ENERGY, "energy"), (RATES, "rate"), (ANOMALY, "anomaly")):
+        having = _with(curves, measure)
+        if measure == "rate":
+            having = [region for region in having if _moves(curves.curve(region, measure))]
+        if having:
+            save_picture(curves.plot(having, measure, smooth=smoothing(curves)), folder / name)
+            files.append(name)
+    return files
+
+
+def _moves(values: np.ndarray) -> bool:
+    """Whether a curve is not one constant: sums of one number differ in their last bits."""
+    values = values[np.isfinite(values)]
+    return len(values) > 0 and float(np.ptp(values)) > 1e-6 * float(np.abs(values).max())
 
 
 def _with(curves: Curves, measure: str) -> list[str]:
@@ -237,10 +251,11 @@ def summarise(sim: Simulation, facts: Mapping[str, Any], forecasts: Forecasts | 
     dict
         None stands for NaN and infinity, which JSON cannot hold.
     """
-    plan, shares, curves = sim.plan, sim.time_shares(), sim.curves.to_dict()
+    plan, shares, curves, rates = sim.plan, sim.time_shares(), sim.curves.to_dict(), sim.learning_rates()
     for name, row in curves["regions"].items():
         row["share"] = shares.get(name)
         row["hyper"] = sim.hyper(name)
+        row["rate"] = rates.get(name)
         row["frozen"] = bool(sim.graph.nodes[name]["frozen"])
     flops, size = cost_per_tick(plan)
     made = {

@@ -13,6 +13,7 @@ from cortexsim.errors import GraphError, KindError
 from cortexsim.fields import as_sheet
 from cortexsim.kind import KERNELS, PORTS, Kind
 from cortexsim.plan import EdgePlan, Plan, RegionPlan, ring_length
+from cortexsim.step_sizes import STEP_SIZES, limits
 
 ROLE_COLUMN = {"context": d.CONTEXT, "target": d.TARGET, "prior": d.PRIOR, "feedback": d.FEEDBACK, "gate": d.GATE,
                "modulator": d.MODULATOR}
@@ -189,13 +190,17 @@ class Memory:
     def _make_tables(self) -> None:
         n = len(self.row)
         words, present, baselines = Arena(np.int64), Arena(np.int64), Arena(np.float32)
-        self.view_at = {name: words.place(self.layouts[name].n_words + d.N_SCORE + 1) for name in self.row}
+        self.view_at = {name: words.place(self.layouts[name].n_words + d.N_REALS) for name in self.row}
         self.roles_at = {(name, role): present.place(6 * len(self.plan.regions[name].edges[role]), aligned=False)
                          for name in self.row for role in VIEWED}
         nobody = present.place(1)
         self.units_at = {name: present.place(3, aligned=False) for name in self.row}
         self.baseline_at = {name: baselines.place(2 * self.plan.regions[name].shapes.n_target + 2) for name in self.row}
+        gradients = Arena(np.float32)
+        self.gradient_at = {name: gradients.place(sum(_gradient_sizes(region)))
+                            for name, region in self.plan.regions.items()}
         self.words, self.present, self.baselines = words.make(), present.make(), baselines.make()
+        self.gradients = gradients.make()
         self.reals = self.words.view(np.float64)
         self.defaults = np.zeros_like(self.reals)
         self.status = np.zeros((n, d.N_STATUS), np.int64)
@@ -292,6 +297,23 @@ class Memory:
             _, size, slots = self.rings[signal]
             cells[d.LIST_AT : d.LIST_AT + 3] = self.list_rings[signal], slots - 1, size + 1
             cells[d.LIST_HELD] = _lists(kind) in ("state", "reconstruction")
+        self._fill_rate(cells, region)
+
+    def _fill_rate(self, cells: np.ndarray, region: RegionPlan) -> None:
+        """The learning rate of a region, and how it changes."""
+        word, fields = self.layouts[region.name].word, region.kind.hyper_fields()
+        cells[d.RATE] = -1
+        if "step_size" not in fields:
+            return
+        at = self.view_at[region.name]
+        cells[d.RATE], cells[d.GRADIENT_AT] = at + word["learning_rate"], self.gradient_at[region.name]
+        rule = int(fields["step_size"].encode(region.hyper["step_size"]))
+        # a rule of the kind's own leaves the rate as it is
+        cells[d.RATE_RULE] = rule if rule < len(STEP_SIZES) else 0
+        cells[d.META_RATE], cells[d.DECAY_TIME] = at + word["meta_rate"], at + word["decay_time"]
+        cells[d.OUTER_WORD], cells[d.INNER_WORD] = (word[name] for name in region.kind.gradient)
+        place = at + self.layouts[region.name].n_words
+        self.reals[place + d.LOW_RATE : place + d.HIGH_RATE + 1] = limits(fields["learning_rate"])
 
     def _fill_view(self, name: str) -> None:
         region, layout, row = self.plan.regions[name], self.layouts[name], self.row[name]
@@ -333,6 +355,10 @@ class Memory:
             self.words[word] = int(field.encode(value))
         else:
             self.reals[word] = self.defaults[word] = field.encode(value)
+        if key == "learning_rate":
+            # a rate that changes starts from here
+            place = self.view_at[name] + self.layouts[name].n_words
+            self.reals[place + d.BASE_RATE], self.reals[place + d.UPDATES] = field.encode(value), 0.0
 
     def _fill_order(self) -> None:
         steps, unit_start = [], [0]
@@ -354,6 +380,18 @@ class Memory:
 def _lists(kind: Kind) -> str | None:
     """The port whose active units the kind lists."""
     return getattr(kind.namespace, "LISTS", None)
+
+
+def _gradient_sizes(region: RegionPlan) -> tuple[int, ...]:
+    """Lengths of the two vectors that a rate which learns compares with those of the step before."""
+    if region.hyper.get("step_size") != "hypergradient":
+        return ()
+    for name in region.kind.gradient:
+        if name != "context" and name not in region.ports:
+            raise KindError(f"region {region.name!r}", f"step_size cannot be hypergradient: it writes no {name!r}",
+                            hint="fixed and decayed need none")
+    return tuple(region.shapes.n_context if name == "context" else int(np.prod(region.ports[name]))
+                 for name in region.kind.gradient)
 
 
 def _wants_list(region: RegionPlan) -> bool:

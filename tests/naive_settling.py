@@ -91,7 +91,7 @@ def update(r: Any) -> None:
         gathered += r.W[first:last].T @ r.feedback[here : here + last - first]
     seen = len(r.target) or len(r.v)
     sound = (r.v.astype(float) ** 2).mean() <= float(r.bound) ** 2
-    r.score[:] = (r.off[:seen].astype(float) ** 2).mean() if sound else np.inf, 0, (r.v == 0).mean(), 0, energy(r), 0
+    r.score[:6] = (r.off[:seen].astype(float) ** 2).mean() if sound else np.inf, 0, (r.v == 0).mean(), 0, energy(r), 0
     moved = step(r, gathered) if sound and (r.steps == 0 or r.place < r.steps) else r.v.copy()
     if r.learn and sound and learns_now(r):
         learn(r)

@@ -32,7 +32,9 @@ class Region:
         self.last: dict[str, np.ndarray] | None = None
         self.status = "off"
         self.due, self.seen, self.reset = 0, 0, True
-        self.score = np.zeros(6)
+        self.score = np.zeros(8)
+        # of a learning rate that changes: updates so far, and the two vectors that the last step went along
+        self.updates, self.gradient = 0, None
         self.view: Any = None
         self.last_target = np.zeros(plan.shapes.n_target)
         self.mean_target = np.zeros(plan.shapes.n_target)
@@ -225,6 +227,7 @@ class Reference:
         if region.view.learn and region.status in ("on", "free"):
             region.curve[7] += 1
             region.curve[4] += region.score[1]
+            self.adapt(region)
         region.reset = False
         region.due += 1
         if trial and t % trial.length != trial.score_at:
@@ -240,6 +243,26 @@ class Reference:
         elif region.status != "on":
             return
         self.add_score(region, loss, target)
+
+    def adapt(self, region: Region) -> None:
+        """Change a learning rate that changes, after a step."""
+        rule, view = region.values.get("step_size"), region.view
+        if rule not in ("decayed", "hypergradient") or region.score[1] == 0:
+            return
+        region.updates += 1
+        rate, field = region.values["learning_rate"], region.plan.kind.hyper_fields()["learning_rate"]
+        if rule == "decayed":
+            rate = region.plan.hyper["learning_rate"] / (1 + region.updates / view.decay_time)
+        else:
+            gradient = [np.array(getattr(view, name), float) for name in region.plan.kind.gradient]
+            cosine = 1.0
+            for vector, before in zip(gradient, region.gradient or gradient, strict=True):
+                squares = (vector @ vector) * (before @ before) * (region.gradient is not None)
+                cosine *= vector @ before / np.sqrt(squares) if squares else 0.0
+            region.gradient = gradient
+            rate *= np.exp(view.meta_rate * cosine)
+        region.values["learning_rate"] = float(np.clip(rate, max(field.low or 1e-6, 1e-6),
+                                                       1e6 if field.high is None else field.high))
 
     def loss(self, region: Region, target: np.ndarray, guess: np.ndarray) -> float:
         """The loss of a prediction, in the unit of the region's kind."""

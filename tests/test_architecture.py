@@ -29,7 +29,7 @@ PACKAGE = ROOT / "cortexsim"
 # A module may import only modules that stand above it. A new module gets its place here.
 ORDER = [
     "errors", "files", "fields",
-    "hyperparameter", "kinds", "kind", "vectors", "sweeps", "views", "rows", "native", "kinds.*",
+    "hyperparameter", "step_sizes", "kinds", "kind", "vectors", "sweeps", "views", "rows", "native", "kinds.*",
     "attributes", "shorthand", "edge_patterns", "graph_check", "wiring", "graph_io", "graph",
     "toml_read", "toml_write", "catalogue",
     "plan_shapes", "plan_order", "plan",

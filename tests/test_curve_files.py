@@ -108,21 +108,22 @@ def test_bad_npz_files_are_refused(tmp_path):
         Curves.from_npz(bad)
 
 
-def test_files_of_the_first_format_are_read_as_curves_without_energy(tmp_path):
+@pytest.mark.parametrize(("older", "fields", "without"), [(1, 8, "energy"), (2, 12, "anomaly"), (2, 12, "rate")])
+def test_files_of_an_older_format_are_read_as_curves_without_what_came_later(tmp_path, older, fields, without):
     path, curves = tmp_path / "c.npz", make(4)[0]
     curves.to_npz(path)
     with np.load(path) as data:
         acc, words = data["acc"], json.loads(str(data["words"]))
-    np.savez(path, acc=acc[..., :8], words=np.array(json.dumps(words | {"format": 1})))
+    np.savez(path, acc=acc[..., :fields], words=np.array(json.dumps(words | {"format": older})))
     read = Curves.from_npz(path)
-    np.testing.assert_array_equal(read.acc[..., :8], curves.acc[..., :8])
+    np.testing.assert_array_equal(read.acc[..., :fields], curves.acc[..., :fields])
     np.testing.assert_array_equal(read.curve("V1", "skill"), curves.curve("V1", "skill"))
-    assert np.isnan(read.curve("V1", "energy")).all()
+    assert np.isnan(read.curve("V1", without)).all()
 
 
 @pytest.mark.parametrize(("words", "message"), [
-    ({"format": 99}, r"holds curves of another format than this version reads, 2 \(got 99\)"),
-    ({"regions": ["V1"]}, r"holds incomplete curves \(missing \[\], sums of shape \(3, 8, 12\)\)"),
+    ({"format": 99}, r"holds curves of another format than this version reads, 3 \(got 99\)"),
+    ({"regions": ["V1"]}, r"holds incomplete curves \(missing \[\], sums of shape \(3, 8, 15\)\)"),
     ({"score": ["mse", "mse", "dB"]}, r"does not hold learning curves \(curve of 'words': must score one of"),
     (None, r"holds incomplete curves \(missing \['events'\], sums"),
 ])

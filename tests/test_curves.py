@@ -20,7 +20,7 @@ WORDS = (["V1", "V1-next", "words"], ["subspace", "delta", "delta"], ["mse", "ms
 
 
 def record(curves: Curves, samples: np.ndarray) -> None:
-    """What the driver does: `samples` [ticks, regions, 8] are added tick by tick."""
+    """What the driver does: `samples` [ticks, regions, fields] are added tick by tick."""
     for sample in samples:
         if curves.capacity_left() == 0:
             curves.merge()
@@ -31,8 +31,8 @@ def record(curves: Curves, samples: np.ndarray) -> None:
 def make(ticks: int = 0, bins: int = 8, start: int = 0, seed: int = 0) -> tuple[Curves, np.ndarray]:
     """Curves of three regions and the samples in them; the second region is due every third tick."""
     curves = Curves(*WORDS, bins=bins, start=start)
-    samples = np.random.default_rng(seed).integers(1, 64, (ticks, 3, 12)).astype(float)
-    samples[:, :, [0, 7, 10]] = 1.0
+    samples = np.random.default_rng(seed).integers(1, 64, (ticks, 3, len(FIELDS))).astype(float)
+    samples[:, :, [0, 7, 10, 14]] = 1.0
     samples[np.arange(ticks) % 3 != 0, 1] = 0.0
     record(curves, samples)
     return curves, samples
@@ -43,8 +43,8 @@ def make(ticks: int = 0, bins: int = 8, start: int = 0, seed: int = 0) -> tuple[
 def test_the_sums_have_the_layout_the_driver_writes():
     curves = Curves(*WORDS)
     assert FIELDS == ("ticks", "loss", "loss_last", "loss_mean", "update", "dead", "saturated", "learned", "energy",
-                      "energy_start", "energy_ticks", "moved")
-    assert curves.acc.shape == (3, 512, 12)
+                      "energy_start", "energy_ticks", "moved", "rate", "anomaly", "anomaly_ticks")
+    assert curves.acc.shape == (3, 512, 15)
     assert curves.acc.dtype == np.float64
     assert curves.acc.flags.c_contiguous
     assert (curves.bin_width, curves.n_ticks, curves.capacity_left()) == (1, 0, 512)
@@ -91,7 +91,8 @@ def test_every_measure_is_what_its_definition_says():
               "skill": 1 - s["loss"] / s["loss_mean"], "skill_last": 1 - s["loss"] / s["loss_last"],
               "baseline_skill": 1 - s["loss_last"] / s["loss_mean"], "update": s["update"], "dead": s["dead"],
               "saturated": s["saturated"], "ticks": s["ticks"], "learned": s["learned"],
-              "energy": s["energy"], "energy_start": s["energy_start"], "moved": s["moved"]}
+              "energy": s["energy"], "energy_start": s["energy_start"], "moved": s["moved"],
+              "rate": s["rate"], "anomaly": s["anomaly"]}
     assert set(wanted) == set(MEASURES)
     for measure, values in wanted.items():
         np.testing.assert_allclose(curves.curve("V1", measure), values, rtol=1e-12, err_msg=measure)
@@ -99,12 +100,12 @@ def test_every_measure_is_what_its_definition_says():
 
 def test_update_is_per_learning_tick_and_the_rest_per_scored_tick():
     curves = Curves(*WORDS, bins=2)
-    curves.acc[0, 0] = [4, 8, 8, 16, 6, 2, 1, 3, 10, 30, 5, 20]
+    curves.acc[0, 0] = [4, 8, 8, 16, 6, 2, 1, 3, 10, 30, 5, 20, 6, 1, 2]
     curves.n_ticks, curves.bin_width = 4, 4
     read = {measure: curves.curve("V1", measure)[0] for measure in MEASURES}
     assert read == {"loss": 2, "loss_last": 2, "loss_mean": 4, "skill": 0.5, "skill_last": 0,
                     "baseline_skill": 0.5, "update": 2, "dead": 0.5, "saturated": 0.25, "ticks": 4,
-                    "learned": 3, "energy": 2, "energy_start": 6, "moved": 4}
+                    "learned": 3, "energy": 2, "energy_start": 6, "moved": 4, "rate": 2, "anomaly": 0.5}
 
 
 def test_bins_without_a_score_are_nan():

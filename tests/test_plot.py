@@ -29,7 +29,7 @@ def learning(names, ticks: int = 640, last: float = 1.2, start: int = 0) -> Curv
     used = ticks // 16
     for row in range(count):
         ratio = 1 - 0.9 / (1 + row) * (1 - np.exp(-np.arange(used) / 8))
-        curves.acc[row, :used] = 16 * np.array([1, 0, last, 1, 0.01, 0.1, 0.25, 1, 2, 5, 1, 0.1])
+        curves.acc[row, :used] = 16 * np.array([1, 0, last, 1, 0.01, 0.1, 0.25, 1, 2, 5, 1, 0.1, 0.05, 0.2, 1])
         curves.acc[row, :used, 1] = 16 * ratio
     return curves
 
