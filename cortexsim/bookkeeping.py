@@ -21,9 +21,9 @@ from cortexsim.views import HEADER, Layout
 # columns of `regions` (LIST_*: the ring of lists of active units, -1 where there is none, and whether its port is held
 # without a target; SCORED_AT: where the target lies that a trial is scored by, -1 where it is the target as usual;
 # PORTS: the first of the ports it has, and the end of them; RELAXES: it goes on where its target is away; RATE: the
-# word of its learning rate, -1 where it has none; RATE_RULE: by which rule of step_sizes.py that changes, META_RATE and
-# DECAY_TIME the words of that rule's constants; OUTER_WORD, INNER_WORD: the words of the two vectors its steps go along, and
-# GRADIENT_AT where they are kept for the next step)
+# word of its learning rate, -1 where it has none; RATE_RULE: by which rule of step_sizes.py that changes; META_RATE and
+# DECAY_TIME: the words of that rule's constants; OUTER_WORD, INNER_WORD: those of the two vectors that its steps go
+# along, and GRADIENT_AT where they are kept for the next step)
 (VIEW, PERIOD, OFFSET, HOLD, COUNT_AT, COUNT_MASK, FROZEN, BITS, BASELINE, N_TARGET, TARGET_AT, SPARSE, ACTIVE_AT,
  CONTEXT_AT, SCORE_AT, PROBE, PROBE_END, EARLY, LIST_AT, LIST_MASK, LIST_SIZE, LIST_HELD, SCORED_AT, PORTS,
  PORTS_END, RELAXES, RATE, RATE_RULE, META_RATE, DECAY_TIME, OUTER_WORD, INNER_WORD, GRADIENT_AT) = range(33)
@@ -50,8 +50,8 @@ P_REGION, P_PORT, P_EVERY, P_TO, P_SIZE = range(5)
 (TICKS, LOSS, LOSS_LAST, LOSS_MEAN, STEP_SIZE, DEAD, SATURATED, LEARNED, ENERGY, ENERGY_START, ENERGY_TICKS,
  MOVED, RATE_SUM, ANOMALY, ANOMALY_TICKS) = range(15)
 N_CURVE = 15
-# what a kernel writes into its score, and the places of free energy, movement, learning rate and anomaly in it; after it,
-# the energy where the trial began, and of a rate that changes: what was set, its updates so far, and its limits
+# what a kernel writes into its score, and the places of free energy, movement, learning rate and anomaly in it; after
+# it the energy where the trial began, and of a rate that changes: what was set, its updates so far, and its limits
 N_SCORE = 8
 SCORED_ENERGY, SCORED_MOVE, SCORED_RATE, SCORED_ANOMALY, FIRST_ENERGY, BASE_RATE, UPDATES, LOW_RATE, HIGH_RATE = range(
     4, 13)
@@ -64,8 +64,8 @@ TABLE_ARRAYS = (("regions", "int32", 2), ("edges", "int32", 2), ("kernels", "int
                 ("words", "int64", 1), ("reals", "float64", 1), ("defaults", "float64", 1), ("signals", "float32", 1),
                 ("gathered", "float32", 1), ("indices", "int32", 1), ("counts", "int64", 1), ("active", "int32", 1),
                 ("status", "int64", 2), ("baselines", "float32", 1), ("gradients", "float32", 1),
-                ("curves", "float64", 3), ("probes", "int64", 2), ("records", "float32", 1), ("spans", "int64", 1), ("present", "int64", 1), ("steps", "int64", 2),
-                ("unit_start", "int64", 1))
+                ("curves", "float64", 3), ("probes", "int64", 2), ("records", "float32", 1),
+                ("spans", "int64", 1), ("present", "int64", 1), ("steps", "int64", 2), ("unit_start", "int64", 1))
 TABLES = Layout([(name, "int") for name in TABLE_SCALARS], TABLE_ARRAYS, tables=True)
 
 W_TICK, W_TRIAL, W_PLACE, W_SPAN, W_LEARN, W_RESET, W_DUE, W_LENGTH, W_INIT = (

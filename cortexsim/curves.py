@@ -203,8 +203,8 @@ class Curves:
             ``baseline_skill`` = 1 - loss_last / loss_mean, ``update`` (rms change of the weights per learning
             tick), ``dead`` and ``saturated`` (fractions of the units), ``ticks`` scored, ``learned`` ticks;
             of a region that settles, ``energy`` (free energy at the end of a trial), ``energy_start`` (where it
-            began to settle) and ``moved`` (rms of the state's last step); ``rate`` (the learning rate in use, the mean of
-            its weights' where each has one) and ``anomaly`` (share of what came that was not predicted).
+            began to settle) and ``moved`` (rms of the state's last step); ``rate`` (the learning rate, the mean
+            of its weights' where each has one) and ``anomaly`` (share of what came that was not predicted).
         smooth : int
             Bins pooled around each, by their sums.
 

@@ -361,7 +361,7 @@ def check_kind(name: str, namespace: Any) -> None:
         Naming the kind, the attribute and what is expected of it.
     """
     where = f"kind {name!r}"
-    Hyper = getattr(namespace, "Hyper", None)
+    Hyper: Any = getattr(namespace, "Hyper", None)
     if not (dataclasses.is_dataclass(Hyper) and getattr(Hyper, "__dataclass_params__").frozen):  # noqa: B009
         raise KindError(where, "needs Hyper, a frozen dataclass")
     for field in dataclasses.fields(Hyper):

@@ -1,4 +1,4 @@
-"""Step sizes that change as a region learns: what every kind with a ``learning_rate`` can do, without a line of its own.
+"""Step sizes that change as a region learns: what every kind with a ``learning_rate`` can do, with no line of its own.
 
 ============= =====================================================================================================
 ``fixed``     the rate stays as it is set
@@ -6,8 +6,8 @@
 RULE_LINE
 ============= =====================================================================================================
 
-A kind may offer more rules, with a rate for each weight, in a field ``step_size`` of its own; the three above come first
-there, and the driver leaves the others to the kind.
+A kind may offer more rules, with a rate for each weight, in a field ``step_size`` of its own; the three above come
+first there, and the driver leaves the others to the kind.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def check_steps(where: str, fields: dict[str, HyperField], gradient: Any) -> Non
     """
     own = fields.get("step_size")
     if own is not None and own.choices[:len(STEP_SIZES)] != STEP_SIZES:
-        raise KindError(where, f"Hyper.step_size must be a choice that begins with {', '.join(STEP_SIZES)}", own.choices)
+        raise KindError(where, f"Hyper.step_size must be a choice that begins with {', '.join(STEP_SIZES)}",
+                        own.choices)
     if not isinstance(gradient, tuple) or len(gradient) != 2 or not {*gradient} <= {*_VECTORS}:
         raise KindError(where, f"GRADIENT must name two of {', '.join(_VECTORS)}", gradient)
