@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from cortexsim import __version__
 from cortexsim.cli_bench import bench
+from cortexsim.cli_data import data
 from cortexsim.cli_plot import plot
 from cortexsim.cli_run import run
 from cortexsim.cli_show import list_all, show
@@ -35,6 +36,20 @@ examples:
 
 Ctrl-C ends a run early: everything up to that tick is written, and the exit code is 130. Errors are one line and the
 exit code 2.
+"""
+
+DATA = """\
+List the data from outside that examples and experiments use: origin, licence, size, SHA-256, and where it is here.
+
+It is looked for in the folder that CORTEXSIM_DATA names, then in the cache, where "get" downloads it to; every file is
+checked before it gets its name. Downloads need pooch: pip install "cortexsim[data]".
+"""
+DATA_EXAMPLES = """\
+examples:
+  cortexsim data
+  cortexsim data nab                 (its files, their checksums and addresses)
+  cortexsim data get nab text
+  cortexsim data get all --to ~/data
 """
 
 
@@ -82,6 +97,7 @@ def parsers() -> dict[str, Parser]:
             ("list", "name the ready-made graphs, the kinds of region and the streams", list_all, None),
             ("show", "print a graph with its plan, memory and cost, or a kind", show, _show_options),
             ("plot", "draw the pictures of a run again", plot, _plot_options),
+            ("data", "list and download the data that examples and experiments use", data, _data_options),
             ("bench", "measure the speed, beside the machine's limit and other programs", bench, _bench_options)):
         command = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".",
                                       allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -150,6 +166,15 @@ def _bench_options(command: Parser) -> None:
     add("--json", metavar="FILE", help="write all figures, with machine, versions and spread")
     add("--pictures", metavar="DIR", help="draw limit.png and peers.png there")
     add("--compare", metavar="OLD.json", help="show what got slower since, as ratios to the limit of each run")
+
+
+def _data_options(command: Parser) -> None:
+    command.description, command.epilog = DATA, DATA_EXAMPLES
+    add = command.add_argument
+    add("words", nargs="*", metavar="NAME", help='data sets to tell more of; after "get", those to download, or "all"')
+    add("--to", metavar="DIR", help="download to a folder in it instead of the cache")
+    add("--json", action="store_true", help="print what there is for other programs")
+    add("--quiet", action="store_true", help="download without a progress bar, and print nothing but errors")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -8,7 +8,7 @@ import sys
 
 # pandas is an extra, matplotlib and the parts of scipy are slow to import
 NOT_AT_IMPORT = ("matplotlib", "pandas", "PIL", "scipy.sparse", "scipy.stats", "scipy.optimize", "scipy.signal",
-                 "pytest", "psutil")
+                 "pytest", "psutil", "pooch", "requests")
 
 MEASURE = """
 import gc, json, sys, time

@@ -1,4 +1,4 @@
-"""One-step forecasts of a column of a CSV file from the folder of outside data."""
+"""One-step forecasts of a column of a CSV file of the data from outside."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from pathlib import Path
 
 import cortexsim as cs
 from benchmarks.measures import LeftOut, Result
+from cortexsim import datasets
+from cortexsim.errors import FileError
 from cortexsim.forecasting import Forecaster, default_lags, forecast_graph
 from cortexsim.sources.changes import Stream
 
 
 def data_file(*parts: str) -> Path:
-    """A file of the folder of outside data; raises `LeftOut` where that folder is not set."""
-    folder = os.environ.get("CORTEXSIM_DATA")
-    if not folder:
-        raise LeftOut("it needs outside data: set CORTEXSIM_DATA to its folder")
-    return Path(folder, *parts)
+    """A file of the data from outside; raises `LeftOut` where it is not here, and no folder is said to hold it."""
+    try:
+        return datasets.locate("/".join(parts))
+    except FileError as error:
+        if os.environ.get(datasets.FOLDER):  # what it names should hold everything: nothing is left out quietly
+            raise
+        raise LeftOut(f"it needs outside data: {datasets.how_to_get(datasets.find_dataset(parts[0]))}") from error
 
 
 def forecast(file: str, column: str) -> Result:

@@ -7,6 +7,8 @@ import pytest
 from benchmarks.experiments import co2, sunspots
 from benchmarks.measures import LeftOut, meets
 from benchmarks.science import run_experiments
+from cortexsim import datasets
+from cortexsim.errors import FileError
 
 
 @pytest.mark.parametrize(("experiment", "last_value", "rls"), [(sunspots, 0.602, 0.389), (co2, 0.051, 0.044)])
@@ -18,10 +20,14 @@ def test_a_forecast_meets_its_goal_beside_the_baselines_of_the_data(experiment, 
     assert result.baselines["online RLS"] == pytest.approx(rls, rel=0.1)
 
 
-def test_without_the_data_an_experiment_is_left_out_and_says_why(monkeypatch):
+def test_without_the_data_an_experiment_is_left_out_and_says_why(monkeypatch, tmp_path):
     monkeypatch.delenv("CORTEXSIM_DATA", raising=False)
-    with pytest.raises(LeftOut, match="^it needs outside data: set CORTEXSIM_DATA to its folder$"):
+    monkeypatch.setattr(datasets, "cache_folder", lambda: tmp_path)
+    with pytest.raises(LeftOut, match="^it needs outside data: cortexsim data get series$"):
         co2.run(0)
     results, left_out = run_experiments(["co2", "sunspots"], quiet=True)
     assert results == {"experiments": {}}
     assert sorted(left_out) == ["co2", "sunspots"]
+    monkeypatch.setenv("CORTEXSIM_DATA", str(tmp_path))
+    with pytest.raises(FileError, match="^data set 'series': co2.csv is neither in "):
+        co2.run(0)
