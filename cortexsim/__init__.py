@@ -7,7 +7,15 @@ every region does.
 
 from cortexsim.catalogue import load, names
 from cortexsim.curves import Curves
-from cortexsim.errors import CortexsimError, FileError, GraphError, InputError, KindError, SettlingWarning
+from cortexsim.errors import (
+    CortexsimError,
+    FileError,
+    GraphError,
+    InputError,
+    KindError,
+    RegionWarning,
+    SettlingWarning,
+)
 from cortexsim.fields import dense, one_to_one, sparse, window
 from cortexsim.graph import RegionGraph
 from cortexsim.inference import Inference
@@ -19,5 +27,5 @@ from cortexsim.simulation import Simulation
 __version__ = "0.1.0"
 
 __all__ = ["CortexsimError", "Curves", "FileError", "GraphError", "Inference", "InputError", "KindError", "Plan",
-           "RegionGraph", "SettlingWarning", "Simulation", "dense", "find_kind", "helper", "hyper", "list_kinds",
-           "load", "make_plan", "names", "one_to_one", "sparse", "window"]
+           "RegionGraph", "RegionWarning", "SettlingWarning", "Simulation", "dense", "find_kind", "helper",
+           "hyper", "list_kinds", "load", "make_plan", "names", "one_to_one", "sparse", "window"]

@@ -23,17 +23,19 @@ from cortexsim.views import HEADER, Layout
 # PORTS: the first of the ports it has, and the end of them; RELAXES: it goes on where its target is away; RATE: the
 # word of its learning rate, -1 where it has none; RATE_RULE: by which rule of step_sizes.py that changes; META_RATE and
 # DECAY_TIME: the words of that rule's constants; OUTER_WORD, INNER_WORD: those of the two vectors that its steps go
-# along, and GRADIENT_AT where they are kept for the next step)
+# along; BIAS, FLOOR, NORMALISED: the words of what else decides its steps, -1 where there is none, NORMALISED -2 where
+# they always are; EDGES_AT: its context edges in `present`; GRADIENT_AT: what it keeps from step to step)
 (VIEW, PERIOD, OFFSET, HOLD, COUNT_AT, COUNT_MASK, FROZEN, BITS, BASELINE, N_TARGET, TARGET_AT, SPARSE, ACTIVE_AT,
  CONTEXT_AT, SCORE_AT, PROBE, PROBE_END, EARLY, LIST_AT, LIST_MASK, LIST_SIZE, LIST_HELD, SCORED_AT, PORTS,
- PORTS_END, RELAXES, RATE, RATE_RULE, META_RATE, DECAY_TIME, OUTER_WORD, INNER_WORD, GRADIENT_AT) = range(33)
+ PORTS_END, RELAXES, RATE, RATE_RULE, META_RATE, DECAY_TIME, OUTER_WORD, INNER_WORD, BIAS, FLOOR,
+ NORMALISED, EDGES_AT, GRADIENT_AT) = range(37)
 # then a pair (first, last) of edges for each role, and a triple (place, size, mask) for each port
 # (numpy numbers, where a constant is handed to a function: numba compiles that anew for every plain one)
-CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = np.arange(33, 45, 2)
-PORT = 45
+CONTEXT, TARGET, PRIOR, FEEDBACK, GATE, MODULATOR = np.arange(37, 49, 2)
+PORT = 49
 PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = np.arange(5)
 SILENT, NONE = np.int64(-1), np.int64(0)
-N_REGION = 60
+N_REGION = 64
 # columns of `kernels`: addresses, 0 where there is none, in the order of kind.KERNELS
 PREDICT, COMPARE, UPDATE, TICK, FLUSH = range(5)
 # columns of `edges`
@@ -51,11 +53,12 @@ P_REGION, P_PORT, P_EVERY, P_TO, P_SIZE = range(5)
  MOVED, RATE_SUM, ANOMALY, ANOMALY_TICKS) = range(15)
 N_CURVE = 15
 # what a kernel writes into its score, and the places of free energy, movement, learning rate and anomaly in it; after
-# it the energy where the trial began, and of a rate that changes: what was set, its updates so far, and its limits
+# it the energy where the trial began, and of a rate that changes: what was set, its updates and their mean error, and
+# its limits
 N_SCORE = 8
-SCORED_ENERGY, SCORED_MOVE, SCORED_RATE, SCORED_ANOMALY, FIRST_ENERGY, BASE_RATE, UPDATES, LOW_RATE, HIGH_RATE = range(
-    4, 13)
-N_REALS = 13
+(SCORED_ENERGY, SCORED_MOVE, SCORED_RATE, SCORED_ANOMALY, FIRST_ENERGY, BASE_RATE, UPDATES, MEAN_ERROR, LOW_RATE,
+ HIGH_RATE) = range(4, 14)
+N_REALS = 14
 
 TABLE_SCALARS = ("learn", "scoring", "bin_start", "bin_shift", "trial_length", "trial_start", "score_at",
                  "energy_at", "init_mask", "record_start",
@@ -332,6 +335,10 @@ def default_compare(T, r):
         return
     due = T.status[r, DUE]
     p, e = port_at(T, r, PREDICTION, due), port_at(T, r, ERROR, due)
+    if T.status[r, ON] == 3:
+        # a region that goes on without its target makes no error
+        clear(T.signals, e, T.regions[r, PORT + 3 * ERROR + 1])
+        return
     y, values = target_place(T, r)
     subtract(T.signals, e, T.regions[r, PORT + 3 * ERROR + 1], values, y, T.signals, p)
 

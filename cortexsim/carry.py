@@ -98,7 +98,6 @@ def reset_activity(sim: Any) -> None:
         memory.words[memory.view_at[name] + d.W_ACTIVE + 1] = 0
     memory.signals[:] = 0
     memory.gathered[:] = 0
-    memory.gradients[:] = 0
     memory.counts[:] = -1
     memory.active[:] = 0
     # what an edge held outside its span is gone, too

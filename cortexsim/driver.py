@@ -36,7 +36,8 @@ from cortexsim.native import DRIVER_FLAGS, address, call, caster, cycles, flush_
 from cortexsim.scoring import finish, record
 from cortexsim.views import Layout, stamp
 
-STAMP = stamp(*(Path(__file__).with_name(f"{name}.py") for name in ("bookkeeping", "scoring", "native", "views")))
+STAMP = stamp(*(Path(__file__).with_name(f"{name}.py") for name in (
+    "bookkeeping", "adapting", "scoring", "native", "views")))
 tables_at = caster(TABLES.type)
 # one visit in so many is timed
 TIMED_EVERY = 32

@@ -69,6 +69,10 @@ class FileError(CortexsimError, OSError):
     """A file cannot be read or written, or does not hold what it should."""
 
 
+class RegionWarning(UserWarning):
+    """A region has come to a limit of its own, and says what it does now."""
+
+
 class SettlingWarning(UserWarning):
     """Regions that settle have diverged, or their free energy rose."""
 

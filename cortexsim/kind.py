@@ -17,8 +17,11 @@ A *kind* is a learning rule with its dynamics. It is a module (or any object wit
 ``SCORES``          what is scored: ``"forecast"`` or ``"reconstruction"``, or a function of ``Hyper`` that tells
 ``SETTLES``         True: ``predicts=`` makes the pair prediction -> prior, error -> feedback
 ``CLAMP``           of a kind that relaxes: the names of its arrays of state values, and of which a query holds
+``GRADIENT``        two ports, or a port and ``"context"``: a step goes along their outer product
+``GOES_ON``         True: its state goes on at ticks without a target
 ``WRITES_FEEDBACK`` True: it writes ``feedback``, one slice per context edge
 ``AXES``            optional: what each axis of an array means, so that learned values survive an edit of the graph
+``notices``         optional: ``notices(hyper, arrays) -> dict``, what its user should know: that a cap is reached
 ``cost``            optional: ``cost(hyper, shapes) -> (flops, bytes)`` per tick
 ==================  ==============================================================================================
 
@@ -41,6 +44,7 @@ import numpy as np
 
 from cortexsim.errors import KindError, nearest
 from cortexsim.hyperparameter import HyperField, hyper, hyper_fields
+from cortexsim.shapes import EdgeShape, Shapes
 from cortexsim.step_sizes import GRADIENT, add_step_sizes, check_steps
 
 __all__ = ["EdgeShape", "HyperField", "Kind", "Shapes", "check_kind", "find_kind", "hyper", "kind_name", "list_kinds"]
@@ -54,70 +58,6 @@ ROLE_STEP = {"context": "predict", "gate": "predict", "modulator": "predict", "t
              "prior": "compare", "feedback": "update"}
 STEPS = ("predict", "compare", "update")
 KERNELS = ("predict", "compare", "update", "tick", "flush")
-
-
-@dataclass(frozen=True)
-class EdgeShape:
-    """One edge as a kind sees it: a slice of the gathered vector of its role.
-
-    ``rows == 0`` is a dense edge; otherwise the slice holds `rows` patches of `per_row` values, and unit `i` of the
-    region reads patch ``i // features``. `shared` asks for one set of weights at all positions.
-    """
-
-    name: str
-    source: str
-    start: int
-    stop: int
-    rows: int = 0
-    per_row: int = 0
-    shared: bool = False
-    delay: int = 0
-    shape: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """All sizes that a kind may ask for when it allocates."""
-
-    region: str
-    shape: tuple[int, ...] | None
-    context: tuple[EdgeShape, ...] = ()
-    target: tuple[EdgeShape, ...] = ()
-    prior: tuple[EdgeShape, ...] = ()
-    feedback: tuple[EdgeShape, ...] = ()
-    predicts: tuple[EdgeShape, ...] = ()
-
-    def total(self, role: str) -> int:
-        """Length of the gathered vector of `role`."""
-        edges = getattr(self, role)
-        return edges[-1].stop if edges else 0
-
-    @property
-    def n_context(self) -> int:
-        """Length of the gathered context."""
-        return self.total("context")
-
-    @property
-    def n_target(self) -> int:
-        """Length of the gathered target."""
-        return self.total("target")
-
-    @property
-    def n_dense(self) -> int:
-        """How many of the leading context values come over dense edges."""
-        return sum(edge.stop - edge.start for edge in self.context if edge.rows == 0)
-
-    @property
-    def size(self) -> int | None:
-        """Number of units that the graph gave the region, or None."""
-        return None if self.shape is None else int(np.prod(self.shape))
-
-    @property
-    def target_shape(self) -> tuple[int, ...]:
-        """The sheet of the target: its own shape where there is one dense target edge, else one line."""
-        if len(self.target) == 1 and self.target[0].rows == 0 and self.target[0].shape:
-            return self.target[0].shape
-        return (self.n_target,)
 
 
 @dataclass(frozen=True)
@@ -169,6 +109,16 @@ class Kind:
     def clamp(self) -> tuple[str, str] | None:
         """Of a kind that relaxes: the arrays of its state values, and of which of them a query holds; else None."""
         return self._get("CLAMP")
+
+    @property
+    def normalised(self) -> str | bool:
+        """Whether its steps are divided by the squared length of what they go along; or the hyperparameter for it."""
+        return self._get("NORMALISED", False)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its state goes on at ticks without a target: ``update`` is called there, and must not learn."""
+        return self.clamp is not None or bool(self._get("GOES_ON", False))
 
     @property
     def settles(self) -> bool:
@@ -273,6 +223,16 @@ class Kind:
                                     hint=nearest(name, arrays))
         return arrays
 
+    @property
+    def has_notices(self) -> bool:
+        """Whether it may have something to say."""
+        return self._get("notices") is not None
+
+    def notices(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, str]:
+        """What a region of this kind says of itself: a few words for the curve -> a sentence with the remedy."""
+        own = self._get("notices")
+        return {} if own is None else own(self._hyper(values), arrays)
+
     def cost(self, values: dict[str, Any], shapes: Shapes) -> tuple[float, float]:
         """Estimated flops and bytes of a tick (default: one weight from every context to every target unit)."""
         own = self._get("cost")
@@ -361,7 +321,7 @@ def check_kind(name: str, namespace: Any) -> None:
         Naming the kind, the attribute and what is expected of it.
     """
     where = f"kind {name!r}"
-    Hyper: Any = getattr(namespace, "Hyper", None)
+    Hyper = getattr(namespace, "Hyper", None)
     if not (dataclasses.is_dataclass(Hyper) and getattr(Hyper, "__dataclass_params__").frozen):  # noqa: B009
         raise KindError(where, "needs Hyper, a frozen dataclass")
     for field in dataclasses.fields(Hyper):
@@ -383,7 +343,7 @@ def check_kind(name: str, namespace: Any) -> None:
         for value in getattr(namespace, attribute, ()):
             if value not in words:
                 raise KindError(where, f"{attribute} holds {value!r}", hint=nearest(value, words))
-    check_steps(where, hyper_fields(Hyper), getattr(namespace, "GRADIENT", GRADIENT))
+    check_steps(where, hyper_fields(namespace.Hyper), getattr(namespace, "GRADIENT", GRADIENT))
     clamp = getattr(namespace, "CLAMP", None)
     ports = getattr(namespace, "PORTS", ())
     if clamp is not None and (not isinstance(clamp, tuple) or len(clamp) != 2 or "state" not in ports):

@@ -10,27 +10,22 @@ import math
 import numpy as np
 from numba import njit
 
+from cortexsim.adapting import adapt, rate_used
 from cortexsim.bookkeeping import (
     ANOMALY,
     ANOMALY_TICKS,
     BAD,
-    BASE_RATE,
     BASELINE,
     BITS,
-    CONTEXT_AT,
     COUNT_AT,
     COUNT_MASK,
     DEAD,
-    DECAY_TIME,
     DUE,
     E_TO,
     ENERGY,
     ENERGY_START,
     ENERGY_TICKS,
     FIRST_ENERGY,
-    GRADIENT_AT,
-    HIGH_RATE,
-    INNER_WORD,
     LEARNED,
     LIST_AT,
     LIST_HELD,
@@ -39,12 +34,9 @@ from cortexsim.bookkeeping import (
     LOSS,
     LOSS_LAST,
     LOSS_MEAN,
-    LOW_RATE,
-    META_RATE,
     MOVED,
     N_TARGET,
     ON,
-    OUTER_WORD,
     P_EVERY,
     P_PORT,
     P_SIZE,
@@ -53,7 +45,6 @@ from cortexsim.bookkeeping import (
     PREDICTION,
     PROBE,
     PROBE_END,
-    RATE,
     RATE_RULE,
     RATE_SUM,
     RECONSTRUCTION,
@@ -64,14 +55,12 @@ from cortexsim.bookkeeping import (
     SCORED_AT,
     SCORED_ENERGY,
     SCORED_MOVE,
-    SCORED_RATE,
     SEEN,
     STATE,
     STEP_SIZE,
     TARGET,
     TARGET_AT,
     TICKS,
-    UPDATES,
     VIEW,
     W_LEARN,
     copy_edge,
@@ -80,7 +69,7 @@ from cortexsim.bookkeeping import (
     target_place,
 )
 from cortexsim.native import DRIVER_FLAGS, INNER
-from cortexsim.rows import clear, copy, dot, track
+from cortexsim.rows import clear, copy, track
 
 # not cached and inlined, like those of bookkeeping.py
 compiled = njit(forceinline=True, **DRIVER_FLAGS, **INNER)
@@ -128,7 +117,7 @@ def finish(T, r, t):
         if T.scoring:
             T.curves[r, k, LEARNED] += 1
             T.curves[r, k, STEP_SIZE] += T.reals[regions[r, SCORE_AT] + 1]
-            T.curves[r, k, RATE_SUM] += _rate_used(T, r)
+            T.curves[r, k, RATE_SUM] += rate_used(T, r)
         if regions[r, RATE_RULE]:
             adapt(T, r)
     energy = T.reals[regions[r, SCORE_AT] + SCORED_ENERGY]
@@ -140,58 +129,6 @@ def finish(T, r, t):
             T.curves[r, k, ENERGY_START] += T.reals[regions[r, SCORE_AT] + FIRST_ENERGY]
             T.curves[r, k, ENERGY_TICKS] += 1
             T.curves[r, k, MOVED] += T.reals[regions[r, SCORE_AT] + SCORED_MOVE]
-
-
-@compiled
-def _rate_used(T, r):
-    """The learning rate of this tick, as the kernel tells it or as it is set; 0 where there is none."""
-    rate = T.reals[T.regions[r, SCORE_AT] + SCORED_RATE]
-    if math.isfinite(rate):
-        return rate
-    return T.reals[T.regions[r, RATE]] if T.regions[r, RATE] >= 0 else 0.0
-
-
-@compiled
-def adapt(T, r):
-    """Change the learning rate of a region that has just made a step; see step_sizes.py."""
-    regions, reals = T.regions, T.reals
-    at, word = regions[r, SCORE_AT], regions[r, RATE]
-    if reals[at + 1] == 0.0:
-        # no step, so nothing to learn from
-        return
-    reals[at + UPDATES] += 1.0
-    if regions[r, RATE_RULE] == 1:
-        rate = reals[at + BASE_RATE] / (1.0 + reals[at + UPDATES] / reals[regions[r, DECAY_TIME]])
-    else:
-        rate = T.defaults[word] * math.exp(reals[regions[r, META_RATE]] * _alignment(T, r))
-    rate = min(max(rate, reals[at + LOW_RATE]), reals[at + HIGH_RATE])
-    # where modulators drive it, it starts from here at the next tick
-    T.defaults[word] = rate
-    reals[word] = rate
-
-
-@compiled
-def _vector(T, r, word):
-    """Where a port or the context lies in `signals`, or in `gathered`, and its length."""
-    cell = T.regions[r, VIEW] + T.regions[r, word]
-    gathered = T.words[cell] == T.gathered_address + 4 * np.int64(T.regions[r, CONTEXT_AT])
-    place = T.regions[r, CONTEXT_AT] if gathered else (T.words[cell] - T.signals_address) // 4
-    return gathered, place, T.words[cell + 1]
-
-
-@compiled
-def _alignment(T, r):
-    """The cosine between the gradient of this step and that of the last one; notes this one for the next."""
-    cosine, at = 1.0, np.int64(T.regions[r, GRADIENT_AT])
-    for word in (OUTER_WORD, INNER_WORD):
-        gathered, place, n = _vector(T, r, word)
-        values, before = T.gathered if gathered else T.signals, T.gradients
-        both = np.float64(dot(values, place, before, at, n))
-        squares = np.float64(dot(values, place, values, place, n)) * np.float64(dot(before, at, before, at, n))
-        cosine *= both / math.sqrt(squares) if squares > 0.0 else 0.0
-        copy(before, at, n, values, place)
-        at += n
-    return cosine
 
 
 @compiled

@@ -24,6 +24,7 @@ _NAME = re.compile(r"[\w+-]+")
 _REFERENCE = re.compile(
     r"(?P<name>[^.@\[\]]+)(\.(?P<port>[^.@\[\]]+))?(\[(?P<select>[^\[\]]*)\])?(@(?P<delay>-?\d+))?"
 )
+_RUN_OF_DELAYS = re.compile(r"(?P<signal>.*@)(?P<first>\d+)\.\.(?P<last>\d+)\s*")
 _SPAN_OF_UNITS = re.compile(r"(\d+):(\d+)")
 
 
@@ -202,14 +203,45 @@ def parse_item(item: Any, where: str) -> tuple[Reference, dict[str, Any]]:
 
 
 def parse_items(items: Any, where: str) -> list[tuple[Reference, dict[str, Any]]]:
-    """Read one entry or a sequence of them; see `parse_item`."""
+    """Read one entry or a sequence of them; see `parse_item`.
+
+    ``"retina@1..3"`` stands for three of them: ``"retina@1"``, ``"retina@2"`` and ``"retina@3"``.
+
+    Examples
+    --------
+    >>> [str(reference) for reference, _ in parse_items(["price@1..3", "day"], "region 'next'")]
+    ['price@1', 'price@2', 'price@3', 'day']
+    """
     if items is None:
         return []
     if isinstance(items, str | Mapping) or _is_pair_with_field(items):
         items = [items]
     if not isinstance(items, Iterable):
         raise GraphError(where, "must be a signal or a list of signals", items, "try ['V1.state@1', 'saccade']")
-    return [parse_item(item, where) for item in items]
+    return [parse_item(one, where) for item in items for one in _each_delay(item, where)]
+
+
+def _each_delay(item: Any, where: str) -> list[Any]:
+    """An entry as it is, or the entries that ``@first..last`` stands for."""
+    text = item
+    if isinstance(item, Mapping):
+        text = item.get("from")
+    elif isinstance(item, tuple) and item:
+        text = item[0]
+    match = _RUN_OF_DELAYS.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        return [item]
+    first, last = int(match["first"]), int(match["last"])
+    if first > last:
+        raise GraphError(where, "a run of delays @first..last must have first <= last", text)
+    signals = [f"{match['signal']}{delay}" for delay in range(first, last + 1)]
+    if isinstance(item, str):
+        return list(signals)
+    if isinstance(item, tuple):
+        return [(signal, *item[1:]) for signal in signals]
+    if "name" in item and len(signals) > 1:
+        raise GraphError(where, "a run of delays makes several edges, which cannot share one name", item["name"])
+    return [{**item, "from": signal} for signal in signals]
 
 
 def _is_pair_with_field(items: Any) -> bool:

@@ -1,10 +1,27 @@
 """Step sizes that change as a region learns: what every kind with a ``learning_rate`` can do, with no line of its own.
 
-============= =====================================================================================================
-``fixed``     the rate stays as it is set
-``decayed``   ``rate = learning_rate / (1 + updates / decay_time)``
-RULE_LINE
-============= =====================================================================================================
+================== ================================================================================================
+``fixed``          the rate stays as it is set
+``decayed``        ``rate = learning_rate / (1 + updates / decay_time)``
+``hypergradient``  ``log rate <- log rate + meta_rate gain``, gain: how fast the squared error falls with log rate
+================== ================================================================================================
+
+The gain is the derivative of the error by the logarithm of the rate, through all the past, as in Sutton (1992) for each
+weight and in Schraudolph (1999), but for one unit that stands for all: the sum of the units times random signs ``u``
+(Hutchinson, 1990). The weights of that unit depend on the rate through one vector, the trace ``h``, so that a step
+costs as much as one more unit. In the names of the code, for ``n`` units with dense context ``x``, and error ``e``::
+
+    s = u e,    d_i = h x / n + hb_i,    total = h x sum_i s_i + sum_i s_i hb_i,    energy = (sum_i s_i)^2
+    h <- h + step sum_i (s_i - d_i) x,    hb_i <- hb_i + step (s_i - d_i)      step as the kind makes it
+    gain = total / max(energy, its mean over 1000 updates), cut to -1..1
+
+The cosine of successive gradients, which Baydin et al. (2018) multiply the rate by, is right only where samples are
+independent: where each resembles the last, a large step always helps the next one, and the rate runs away.
+
+Sources: A. G. Baydin et al., Online learning rate adaptation with hypergradient descent, ICLR 2018 (arXiv:1703.04782);
+N. N. Schraudolph, Local gain adaptation in stochastic gradient descent, ICANN 1999, doi:10.1049/cp:19991170; R. S.
+Sutton, Adapting bias by gradient descent, AAAI 1992; M. F. Hutchinson, Communications in Statistics 19 (1990) 433-450,
+doi:10.1080/03610919008812866.
 
 A kind may offer more rules, with a rate for each weight, in a field ``step_size`` of its own; the three above come
 first there, and the driver leaves the others to the kind.
@@ -12,8 +29,11 @@ first there, and the driver leaves the others to the kind.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from cortexsim.errors import KindError
 from cortexsim.hyperparameter import HyperField, hyper, hyper_fields
@@ -33,7 +53,7 @@ class StepSize:
 
     step_size: str = hyper("fixed", "how the learning rate changes as the region learns", choices=STEP_SIZES,
                            structural=True)
-    meta_rate: float = hyper(0.02, "how fast a rate that learns changes, relative to itself", low=0.0, high=1.0,
+    meta_rate: float = hyper(0.01, "how fast a rate that learns changes, relative to itself", low=0.0, high=1.0,
                              scale="log", unit="1/update")
     decay_time: float = hyper(10_000.0, "updates after which a decayed rate is half of what it was", low=1.0, high=1e12,
                               scale="log", unit="updates")
@@ -55,6 +75,25 @@ def add_step_sizes(fields: dict[str, HyperField]) -> dict[str, HyperField]:
     if rate is None or rate.integer:
         return fields
     return {**fields, **{name: field for name, field in hyper_fields(StepSize).items() if name not in fields}}
+
+
+def signs(region: str, n: int) -> np.ndarray:
+    """Random signs of the units of a region, from its name: they make one unit of all, for ``hypergradient``.
+
+    Half of them are positive: errors that add up to zero, as those of probabilities, must not cancel.
+
+    Examples
+    --------
+    >>> sorted(signs("V1", 5).tolist())
+    [-1.0, -1.0, 1.0, 1.0, 1.0]
+    """
+    rng = np.random.default_rng(list(hashlib.sha256(region.encode()).digest()))
+    return rng.permutation(np.where(np.arange(n) % 2, np.float32(-1.0), np.float32(1.0)))
+
+
+def trace_size(sizes: tuple[int, ...]) -> int:
+    """How many numbers ``hypergradient`` keeps for two vectors of these sizes; none for no vectors."""
+    return 5 * sizes[0] + sizes[1] if sizes else 0
 
 
 def limits(field: HyperField) -> tuple[float, float]:

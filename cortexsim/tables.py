@@ -9,16 +9,16 @@ import numpy as np
 
 from cortexsim import bookkeeping as d
 from cortexsim import views
+from cortexsim.arena import Arena
 from cortexsim.errors import GraphError, KindError
 from cortexsim.fields import as_sheet
 from cortexsim.kind import KERNELS, PORTS, Kind
 from cortexsim.plan import EdgePlan, Plan, RegionPlan, ring_length
-from cortexsim.step_sizes import STEP_SIZES, limits
+from cortexsim.step_sizes import STEP_SIZES, limits, signs, trace_size
 
 ROLE_COLUMN = {"context": d.CONTEXT, "target": d.TARGET, "prior": d.PRIOR, "feedback": d.FEEDBACK, "gate": d.GATE,
                "modulator": d.MODULATOR}
 VIEWED = ("context", "target", "prior", "feedback")
-LINE = 64  # bytes of a cache line: arrays start on one
 STAGED_VALUES = 1 << 18  # values of a source that are brought in at once, at most
 
 
@@ -37,27 +37,6 @@ def check_names(kind: Kind, arrays: dict[str, Any]) -> None:
         if name in views.HEADER.word or name in fields:
             owner = "every view" if name in views.HEADER.word else "its Hyper"
             raise KindError(f"kind {kind.name!r}", f"array {name!r} has a name that {owner} uses", hint="rename it")
-
-
-class Arena:
-    """Places many aligned pieces in one array."""
-
-    def __init__(self, dtype: Any) -> None:
-        self.dtype = np.dtype(dtype)
-        self.size = 0
-
-    def place(self, count: int, aligned: bool = True) -> int:
-        """Reserve `count` elements and return where they start."""
-        line = max(1, LINE // self.dtype.itemsize) if aligned else 1
-        start = -(-self.size // line) * line
-        self.size = start + int(count)
-        return start
-
-    def make(self) -> np.ndarray:
-        """The array itself, zeroed, starting on a cache line."""
-        raw = np.zeros(max(1, self.size) * self.dtype.itemsize + LINE, np.uint8)
-        skip = -raw.ctypes.data % LINE
-        return raw[skip : skip + max(1, self.size) * self.dtype.itemsize].view(self.dtype)
 
 
 class Memory:
@@ -197,7 +176,7 @@ class Memory:
         self.units_at = {name: present.place(3, aligned=False) for name in self.row}
         self.baseline_at = {name: baselines.place(2 * self.plan.regions[name].shapes.n_target + 2) for name in self.row}
         gradients = Arena(np.float32)
-        self.gradient_at = {name: gradients.place(sum(_gradient_sizes(region)))
+        self.gradient_at = {name: gradients.place(trace_size(_gradient_sizes(region)))
                             for name, region in self.plan.regions.items()}
         self.words, self.present, self.baselines = words.make(), present.make(), baselines.make()
         self.gradients = gradients.make()
@@ -281,7 +260,7 @@ class Memory:
         cells[d.CONTEXT_AT] = self.gathered_at[name, "context"]
         cells[d.SPARSE], cells[d.ACTIVE_AT] = _wants_list(region), self.active_at.get(name, 0)
         cells[d.SCORE_AT] = self.view_at[name] + layout.n_words
-        cells[d.RELAXES] = kind.clamp is not None
+        cells[d.RELAXES] = kind.goes_on
         cells[d.SCORED_AT] = self.scored_at.get(name, -1)
         trial = self.plan.trial
         cells[d.EARLY] = trial.mask("init") if trial and "init" in trial.spans and region.edges["prior"] else 0
@@ -312,6 +291,14 @@ class Memory:
         cells[d.RATE_RULE] = rule if rule < len(STEP_SIZES) else 0
         cells[d.META_RATE], cells[d.DECAY_TIME] = at + word["meta_rate"], at + word["decay_time"]
         cells[d.OUTER_WORD], cells[d.INNER_WORD] = (word[name] for name in region.kind.gradient)
+        cells[d.EDGES_AT] = self.roles_at[region.name, "context"]
+        # what a step is divided by has a floor only where it is divided
+        floor = "floor" if region.kind.normalised else None
+        for column, name in ((d.BIAS, "bias"), (d.FLOOR, floor), (d.NORMALISED, region.kind.normalised)):
+            cells[column] = at + word[name] if name in fields else -2 if name is True else -1
+        if outer := _gradient_sizes(region)[:1]:
+            start = self.gradient_at[region.name]
+            self.gradients[start : start + outer[0]] = signs(region.name, outer[0])
         place = at + self.layouts[region.name].n_words
         self.reals[place + d.LOW_RATE : place + d.HIGH_RATE + 1] = limits(fields["learning_rate"])
 

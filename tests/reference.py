@@ -13,6 +13,7 @@ import numpy as np
 
 from cortexsim.kind import PORTS, STEPS
 from cortexsim.plan import EdgePlan, Plan, RegionPlan
+from cortexsim.step_sizes import signs
 from naive import TWINS
 
 VIEWED = ("context", "target", "prior", "feedback")
@@ -33,8 +34,8 @@ class Region:
         self.status = "off"
         self.due, self.seen, self.reset = 0, 0, True
         self.score = np.zeros(8)
-        # of a learning rate that changes: updates so far, and the two vectors that the last step went along
-        self.updates, self.gradient = 0, None
+        # of a learning rate that changes: updates so far; traces of the weights and constants, and the mean error
+        self.updates, self.trace = 0, None
         self.view: Any = None
         self.last_target = np.zeros(plan.shapes.n_target)
         self.mean_target = np.zeros(plan.shapes.n_target)
@@ -190,7 +191,7 @@ class Reference:
         view = region.view
         self.gather(region, "prior", t)
         present = self.gather(region, "target", t)
-        if region.plan.edges["target"] and not present and region.plan.kind.clamp is not None:
+        if region.plan.edges["target"] and not present and region.plan.kind.goes_on:
             # it relaxes without its target, and is not scored
             region.status = "free"
         if region.plan.edges["target"] and not present and region.status == "on":
@@ -201,7 +202,7 @@ class Reference:
         elif region.kernels.compare:
             region.kernels.compare(view)
         elif len(view.error):
-            view.error[:] = view.target - view.prediction
+            view.error[:] = view.target - view.prediction if region.status != "free" else 0
 
     def update(self, region: Region, t: int) -> None:
         """Learn, hold what could not be updated, and score."""
@@ -254,15 +255,44 @@ class Reference:
         if rule == "decayed":
             rate = region.plan.hyper["learning_rate"] / (1 + region.updates / view.decay_time)
         else:
-            gradient = [np.array(getattr(view, name), float) for name in region.plan.kind.gradient]
-            cosine = 1.0
-            for vector, before in zip(gradient, region.gradient or gradient, strict=True):
-                squares = (vector @ vector) * (before @ before) * (region.gradient is not None)
-                cosine *= vector @ before / np.sqrt(squares) if squares else 0.0
-            region.gradient = gradient
-            rate *= np.exp(view.meta_rate * cosine)
+            rate *= np.exp(view.meta_rate * self.gain(region))
         region.values["learning_rate"] = float(np.clip(rate, max(field.low or 1e-6, 1e-6),
                                                        1e6 if field.high is None else field.high))
+
+    def gain(self, region: Region) -> float:
+        """The share by which the squared error of the sum of all units, with their signs, falls with log rate."""
+        view, kind = region.view, region.plan.kind
+        e, x = (np.array(getattr(view, name), float) for name in kind.gradient)
+        n, sign = len(e), signs(region.name, len(e))
+        bias = float(getattr(view, "bias", 0))
+        normalised = kind.normalised is True or bool(kind.normalised) and getattr(view, kind.normalised) == 1
+        if region.trace is None:
+            region.trace = [np.zeros(len(x)), np.zeros(n), 0.0]
+        h, hb, mean = region.trace
+        edges = view.context_edges if kind.gradient[1] == "context" else [[0, len(x), 0, 0, 0, 1]]
+        s, d = sign * e, bias * hb
+        length = np.full(n, bias + (getattr(view, "floor", 0.0) if kind.normalised else 0.0))
+        parts = []
+        for start, stop, rows, width, *_ in edges:
+            rows, width = (rows, width) if rows else (1, stop - start)
+            for row in range(rows):
+                units = slice(row * (n // rows), (row + 1) * (n // rows))
+                parts.append((slice(start + row * width, start + (row + 1) * width), units))
+        changes = [h[place] @ x[place] for place, _ in parts]
+        for (place, units), change in zip(parts, changes, strict=True):
+            d[units] += change / (units.stop - units.start)
+            length[units] += x[place] @ x[place]
+        wrong = [s[units].sum() for _, units in parts]
+        total = s @ (bias * hb) + np.dot(changes, wrong)
+        energy = np.square(wrong).sum() / max(1, len(edges))
+        rate = min(float(view.learning_rate), 1.0)
+        step = rate / np.maximum(length, 1e-20) if normalised else np.minimum(view.learning_rate,
+                                                                              1 / np.maximum(length, 1e-20))
+        for place, units in parts:
+            h[place] += step[units.start] * (s - d)[units].sum() * x[place]
+        hb += bias * step * (s - d)
+        region.trace[2] = mean = mean + max(1 / region.updates, 1e-3) * (energy - mean)
+        return float(np.clip(total / max(mean, energy, 1e-6 * (e @ e), 1e-30), -1, 1))
 
     def loss(self, region: Region, target: np.ndarray, guess: np.ndarray) -> float:
         """The loss of a prediction, in the unit of the region's kind."""

@@ -9,9 +9,12 @@ import networkx
 import pytest
 
 import cortexsim
+import cortexsim.adapting
 import cortexsim.bookkeeping
 import cortexsim.rows
 import cortexsim.scoring
+import cortexsim.segments
+import cortexsim.squares
 from source_checks import (
     KERNELS,
     arrows_against_order,
@@ -28,15 +31,17 @@ PACKAGE = ROOT / "cortexsim"
 
 # A module may import only modules that stand above it. A new module gets its place here.
 ORDER = [
-    "errors", "files", "fields",
-    "hyperparameter", "step_sizes", "kinds", "kind", "vectors", "sweeps", "views", "rows", "native", "kinds.*",
+    "errors", "files", "fields", "dataset_list", "datasets", "downloads",
+    "hyperparameter", "step_sizes", "shapes", "kinds", "kind", "vectors", "sweeps", "views", "rows", "native",
+    "squares", "segments", "kinds.*",
     "attributes", "shorthand", "edge_patterns", "graph_check", "wiring", "graph_io", "graph",
     "toml_read", "toml_write", "catalogue",
     "plan_shapes", "plan_order", "plan",
     "measures", "curve_events", "curve_files", "curves",
     "sources", "sources._port", "sources.csvfile", "sources.glimpses", "sources.*",
-    "bookkeeping", "scoring", "driver", "tables", "fallback", "engine", "probe", "intake", "changes", "carry",
-    "settling", "queries", "lanes", "inference", "looking",
+    "bookkeeping", "adapting", "scoring", "driver", "arena", "tables",
+    "fallback", "engine", "probe", "intake", "changes", "carry",
+    "notices", "settling", "queries", "lanes", "inference", "looking",
     "simulation",
     "layout", "plot_style", "plot_panels", "plot",
     "", "forecast_table", "forecasting", "runfolder", "cli_progress", "cli_job", "cli_*", "cli", "__main__",
@@ -47,11 +52,14 @@ ARROWS_ALLOWED = {("curves", "plot")}
 # Intrinsics become part of the code that calls them, and bookkeeping.py and scoring.py part of the driver's loop, which
 # is stamped with their text. test_cached_code.py shows that an edit of any reaches that code all the same; of any other
 # file of the package nothing may be used.
-STAMPED = {(module.__name__, name) for module in (cortexsim.bookkeeping, cortexsim.scoring)
+STAMPED = {(module.__name__, name) for module in (cortexsim.bookkeeping, cortexsim.adapting, cortexsim.scoring)
            for name in dir(module) if not name.startswith("_")}
 INTRINSICS = {("cortexsim.native", name) for name in ("call", "caster", "cycles", "flush_denormals", "restore")}
 INTRINSICS |= {("cortexsim.views", name) for name in ("HEADER", "Layout", "stamp")}
 INTRINSICS |= {("cortexsim.rows", name) for name in cortexsim.rows.WRITERS}
+# what several kinds share, stamped like the rows
+INTRINSICS |= {(module.__name__, name) for module in (cortexsim.squares, cortexsim.segments)
+               for name in dir(module) if not name.startswith("_")}
 # the library of rows.py is stamped with the text of the files that write it
 INTRINSICS |= {("cortexsim.sweeps", "WRITERS"), ("cortexsim.vectors", "Code"), ("cortexsim.views", "TableType")}
 

@@ -66,6 +66,6 @@ def test_a_warm_start_loads_all_code_and_an_edit_of_what_they_hold_none(warmed):
     assert warm["hits"] != []
     edit(warmed, "scoring.py")
     assert "work" in warm["hits"] and "work" not in run_in(warmed)["hits"]
-    for name in ("views.py", "sweeps.py", "vectors.py"):
+    for name in ("views.py", "sweeps.py", "segments.py"):
         edit(warmed, name)
         assert run_in(warmed)["hits"] == [], name

@@ -51,6 +51,7 @@ NEEDS = ("context", "target")
 PORTS = ("prediction", "error")
 LEARNED = ("W", "V", "Wt", "b")
 AXES = {"W": ("unit", "dense"), "V": ("field",), "Wt": ("context", "unit"), "b": ("unit",)}
+NORMALISED = "normalise"
 OUTPUTS = ("linear", "sigmoid", "softmax")
 
 

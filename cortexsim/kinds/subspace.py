@@ -33,7 +33,7 @@ from cortexsim.rows import approach, clear, copy, dot, encode, learn, learn_enco
 ROLES = ("target", "gate", "modulator")
 NEEDS = ("target",)
 PORTS = ("error", "state", "reconstruction")
-GRADIENT = ("error", "state")
+GRADIENT, NORMALISED = ("error", "state"), True
 SCORES = "reconstruction"
 LEARNED = ("W", "mean", "variance", "power", "updates")
 # a number of numpy: for a plain one handed to a function, numba compiles that anew
