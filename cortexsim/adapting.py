@@ -59,8 +59,8 @@ def adapt(T, r):
     """Change the learning rate of a region that has just made a step."""
     regions, reals = T.regions, T.reals
     at, word = regions[r, SCORE_AT], regions[r, RATE]
-    if reals[at + 1] == 0.0:
-        # no step, so nothing to learn from
+    if reals[at + 1] == 0.0 and not _silent(T, r):
+        # no step, so nothing to learn from; with nothing to go along, the constants may have moved all the same
         return
     reals[at + UPDATES] += 1.0
     if regions[r, RATE_RULE] == 1:
@@ -68,9 +68,37 @@ def adapt(T, r):
     else:
         rate = T.defaults[word] * math.exp(reals[regions[r, META_RATE]] * _gain(T, r))
     rate = min(max(rate, reals[at + LOW_RATE]), reals[at + HIGH_RATE])
+    if regions[r, RATE_RULE] != 1:
+        _follow(T, r, f32(rate / T.defaults[word]))
     # where modulators drive it, it starts from here at the next tick
     T.defaults[word] = rate
     reals[word] = rate
+
+
+@compiled
+def _silent(T, r):
+    """Whether what steps go along is all zero."""
+    if T.regions[r, RATE_RULE] == 1:
+        return False
+    inside, x, m = _vector(T, r, INNER_WORD)
+    values = T.gathered if inside else T.signals
+    return dot(values, x, values, x, m) == 0.0
+
+
+@compiled
+def _follow(T, r, ratio):
+    """Let the trace follow the rate, as if the rate now in use had been in use all the time.
+
+    Else it keeps what a former, larger rate did wrong, forgets that ever more slowly as the rate falls, and pushes the
+    rate down for ever.
+    """
+    _, _, n = _vector(T, r, OUTER_WORD)
+    _, _, m = _vector(T, r, INNER_WORD)
+    at = np.int64(T.regions[r, GRADIENT_AT])
+    for i in range(n):
+        T.gradients[at + n + i] *= ratio
+    for j in range(m):
+        T.gradients[at + 5 * n + j] *= ratio
 
 
 @compiled

@@ -187,6 +187,9 @@ def _draw_hyper(draw: Any, kind: Kind, sketch: Sketch) -> dict[str, Any]:
             values[name] = draw(st.booleans())
         elif "rate" in name:
             values[name] = known.default * draw(st.sampled_from([0.25, 1.0]))
+    if "target" not in kind.needs and values.get("step_size") == "hypergradient":
+        # without a target it may write no error, which such a rate learns from
+        values["step_size"] = "decayed"
     if values.get("normalise") is False:
         values["learning_rate"] = 0.01
     if "init" not in sketch.spans:

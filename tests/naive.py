@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+import naive_memory
 import naive_settling
+import naive_squares
 
 
 def patches(r: Any, edge: np.ndarray) -> np.ndarray:
@@ -155,7 +157,9 @@ def subspace_update(r: Any) -> None:
     codes, rests = y.reshape(positions, -1), subspace_patches(r, r.error)
     if len(r.W) == codes.shape[1]:
         step /= positions
-    change = sum(_learn_position(r, k, codes[k], x[k], rests[k], step) for k in range(positions))
+    usual = max(float(r.power[0]), power) + 1e-12
+    own = [step * min(1.0, usual / max((x[k] ** 2).sum(), 1e-12)) for k in range(positions)]
+    change = sum(_learn_position(r, k, codes[k], x[k], rests[k], own[k]) for k in range(positions))
     r.score[1] = np.sqrt(change / r.W.size)
     if r.center:
         r.mean += ((r.target - r.mean) / n).astype(np.float32)
@@ -183,4 +187,6 @@ TWINS = {
     "delta": SimpleNamespace(predict=delta_predict, compare=None, update=delta_update),
     "predictive_coding": naive_settling,
     "subspace": SimpleNamespace(predict=nothing, compare=subspace_compare, update=subspace_update),
+    "temporal_memory": naive_memory,
+    **naive_squares.TWINS,
 }

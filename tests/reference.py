@@ -248,7 +248,10 @@ class Reference:
     def adapt(self, region: Region) -> None:
         """Change a learning rate that changes, after a step."""
         rule, view = region.values.get("step_size"), region.view
-        if rule not in ("decayed", "hypergradient") or region.score[1] == 0:
+        if rule not in ("decayed", "hypergradient"):
+            return
+        silent = rule == "hypergradient" and not getattr(view, region.plan.kind.gradient[1]).any()
+        if region.score[1] == 0 and not silent:
             return
         region.updates += 1
         rate, field = region.values["learning_rate"], region.plan.kind.hyper_fields()["learning_rate"]
@@ -256,8 +259,11 @@ class Reference:
             rate = region.plan.hyper["learning_rate"] / (1 + region.updates / view.decay_time)
         else:
             rate *= np.exp(view.meta_rate * self.gain(region))
-        region.values["learning_rate"] = float(np.clip(rate, max(field.low or 1e-6, 1e-6),
-                                                       1e6 if field.high is None else field.high))
+        low, high = max(field.low or 1e-6, 1e-6), 1e6 if field.high is None else field.high
+        if rule == "hypergradient":
+            for trace in region.trace[:2]:
+                trace *= np.clip(rate, low, high) / region.values["learning_rate"]
+        region.values["learning_rate"] = float(np.clip(rate, low, high))
 
     def gain(self, region: Region) -> float:
         """The share by which the squared error of the sum of all units, with their signs, falls with log rate."""

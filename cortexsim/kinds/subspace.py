@@ -5,7 +5,7 @@ Equation, in the names of the code (``x`` target less its running mean, ``y`` co
     y = W x,    e = x - W^T y
     Oja's subspace rule:   W <- W + step y e^T
     Sanger's variant:      W_i <- W_i + step y_i (x - sum_{j <= i} y_j W_j)
-    step = learning_rate / (1 + updates / decay_updates) / max(|x|^2, its running mean)
+    step = learning_rate / (1 + updates / decay_updates) / max(|x|^2, its running mean over the positions)
 
 The rows of ``W`` come to span the principal subspace of the target (Oja), or to be its principal components in their
 order (Sanger). ``whiten`` divides each unit of the state by its running standard deviation, this code included.
@@ -96,6 +96,7 @@ def allocate(hyper, shapes, rng):
         "rest": np.zeros(width, np.float32),
         "factor": np.zeros(1, np.float32),
         "now": np.zeros(1, np.float64),
+        "powers": np.zeros(count, np.float64),
         # what the last tick found and the next sweep learns: W <- W + g last^T, position by position, if it is late
         "last": np.zeros(count * width, np.float32),
         "late": np.zeros(1, np.int64),
@@ -149,7 +150,8 @@ def _compare(r):
     for k in range(count):
         own, first = 0 if shared else k * features * width, k * features
         _patch(r, error, k, x, START)
-        power += dot(x, 0, x, 0, width)
+        r.powers[k] = dot(x, 0, x, 0, width)
+        power += r.powers[k]
         clear(rest, 0, width)
         if r.late[0] == 1:
             learn_encode(r.W, own, features, width, r.g, first, r.last, k * width, x, 0, y, first, rest, 0)
@@ -218,6 +220,12 @@ def _learn_sanger(r, k, first, own, features, step):
 
 
 @exact
+def _own_step(r, k, step):
+    """The step of one position: far stronger than the others, it must not throw its weights out of the ball."""
+    return np.float32(step * min(1.0, (max(r.power[0], r.now[0]) + 1e-12) / max(r.powers[k], 1e-12)))
+
+
+@exact
 def _learn(r):
     """Emit, and find what is to be learned: Oja's rule leaves it to the next sweep over the weights."""
     if r.learn == 0:
@@ -234,13 +242,15 @@ def _learn(r):
         step /= np.float32(count)
     squared = np.float32(0.0)
     if r.rule == 0:
-        for i in range(y.shape[0]):
-            g[i] = step * y[i]
+        for k in range(count):
+            own = _own_step(r, k, step)
+            for i in range(k * features, (k + 1) * features):
+                g[i] = own * y[i]
         r.late[0] = 1
     for k in range(count):
         first = k * features
         if r.rule == 1:
-            squared += _learn_sanger(r, k, first, 0 if shared else first, features, step)
+            squared += _learn_sanger(r, k, first, 0 if shared else first, features, _own_step(r, k, step))
         else:
             _patch(r, r.error, k, last, k * width)
             squared += dot(g, first, g, first, features) * dot(last, k * width, last, k * width, width)

@@ -253,7 +253,7 @@ def plain_graph(kind: str, **hyper) -> tuple[cs.Simulation, dict[str, np.ndarray
     graph.add_source("x", size=5)
     graph.add_source("drive", size=1)
     graph.add_region("r", kind=kind, predicts="x", context=["x@1"] if "context" in found.roles else [],
-                     size=(7 if found.settles else 3) if "state" in found.port_names else None, **hyper)
+                     size=7 if found.settles else None if "prediction" in found.port_names else 3, **hyper)
     floats = [name for name, known in found.hyper_fields().items() if not known.integer and not known.structural]
     if floats and "modulator" in found.roles:
         graph.connect("drive", "r", "modulator", hyper=floats[0], mode="scale", delay=1, name="drives")
@@ -275,8 +275,8 @@ def test_changing_hyperparameters_during_a_run_compiles_nothing_and_matters(kind
             sim.set_hyper("r", **{name: known.choices[-1]})
         elif isinstance(known.default, bool):
             sim.set_hyper("r", **{name: not known.default})
-        elif "rate" in name:
-            sim.set_hyper("r", **{name: known.default / 2})
+        elif isinstance(known.default, float):
+            sim.set_hyper("r", **{name: max(known.default / 2, known.low or 0.0)})
     for run in (sim, twin):
         run.run({name: values[5:] for name, values in inputs.items()})
     assert native.compiled_count() == compiled
