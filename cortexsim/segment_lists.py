@@ -26,7 +26,7 @@ FREE, MADE, USES, SYNAPSES, FULL_CELL, FULL_REGION, FULL_SEGMENT, TOO_SMALL = ra
 (BUILT, TOUCHED, COLUMNS, PARITY, OLDEST, NEWEST, SPARE, CHUNKS, CANDIDATES, MARK, BARE, OWN, OWN_END, SHIFT, UPS,
  DOWNS, PUNISHED, GROWN, WON, CELLS, FRESH, WORDS, DEAD) = range(23)
 COUNTERS, WORK = 8, 23
-MANY = 1 << 30  # segments of a dead cell, so that it is never the one with the fewest
+MANY = 1 << 30  # segments of a dead cell, so that it is never the one with the fewest; marks before all are cleared
 
 
 @exact

@@ -18,6 +18,7 @@ from cortexsim.segment_lists import (
     FULL_SEGMENT,
     GROWN,
     MADE,
+    MANY,
     MARK,
     OLDEST,
     PUNISHED,
@@ -131,6 +132,10 @@ def grow(r, s, want):
     """Grow up to `want` synapses of a segment onto candidates that it does not have yet."""
     pool, mark, work, n, m = r.pool, r.mark, r.work, r.n_synapses[s], 0
     work[MARK] += 1
+    if work[MARK] == MANY:
+        for unit in range(mark.shape[0]):
+            mark[unit] = 0
+        work[MARK] = 1
     for k in range(n):
         mark[r.synapses[s, k]] = work[MARK]
     for i in range(work[CANDIDATES]):

@@ -1,8 +1,8 @@
 """Carry a symbol over a stretch of any length, and find the region that carries it.
 
-The embedded Reber grammar: after B comes T or P, then a whole sequence of another grammar, then the same T or P again.
-For every symbol and lag a gated region holds what came that long after it; readers, one a symbol, learn which to heed.
-Then the memory that the reader of E heeds most is cut out of a copy, and all out of another.
+The embedded Reber grammar: after B comes T or P, then a sequence of another grammar, then the same T or P again. For
+every symbol and lag a gated region holds what came that long after it; readers, one a symbol, learn which to heed. Then
+the memory that the reader of E heeds most is cut out of one copy, and all out of another.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ def main() -> None:
         right = (np.vstack([before.values, later.values]).argmax(axis=1) == symbols.argmax(axis=1))[again]
         print(f"{cut:20} {right[-len(right) // 10:].mean():.2f}")
         plt.plot(again[49:], np.convolve(right, np.ones(50) / 50, "valid"), label=cut)
-    plt.legend(loc=(0.1, 0.1), title="edges that are cut")
-    plt.gca().set(xlabel="tick", ylabel="right, of the last 50", title="Is the carried symbol foretold?")
+    plt.legend(title="edges that are cut").axes.set(xlabel="tick", ylabel="carried symbols foretold, of the last 50")
     plt.savefig(out / "long_range.png", dpi=120)
 
 

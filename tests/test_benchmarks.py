@@ -20,10 +20,12 @@ from benchmarks.speed import (
     kernels,
     limit,
     machine,
+    memory,
     pc_peers,
     pictures,
     predictive_coding,
     report,
+    reservoirs,
     sparse,
 )
 from benchmarks.speed.peers import _measure as peers
@@ -192,6 +194,23 @@ def test_settling_is_timed_beside_peers_and_told_in_tables():
     assert "Predictive coding, 784-256-256-10, online, 2 moves of the states" in text
     assert "no_such_library is not installed" in text and "outside kernels" in text
     assert [compare._ours(row) for row in rows] == [True, True, False, False, True]
+
+
+def test_a_temporal_memory_is_timed_at_every_size_and_told_in_a_table():
+    rows = list(memory.measure(LIMITS, True, ((64, 4),), learned=200))
+    assert [row["case"] for row in rows] == [{"columns": 64, "cells": 4}]
+    parts = rows[0]["microseconds"]
+    assert parts["decoded"]["median"] > parts["stream"]["median"] > 0 and rows[0]["ratio"] > 0
+    assert "64 x 4" in report.memory_table(rows)
+
+
+def test_reservoirs_end_with_the_same_readout_and_are_told_in_a_table():
+    gone = reservoirs.Peer("Ours", "", "nobody", "none")
+    rows = list(reservoirs.measure(LIMITS, True, 20, [*reservoirs.PEERS[:3], gone]))
+    assert [row.get("error") for row in rows] == [None, None, None, "none is not installed"]
+    assert rows[0]["ratio"] > 0 and rows[1]["behind"]["median"] > 0 and "ratio" not in rows[1]
+    text = report.reservoirs_table(rows)
+    assert "A reservoir of 20 units" in text and "NumPy by hand, np.outer" in text and "none is not installed" in text
 
 
 # --- results ---

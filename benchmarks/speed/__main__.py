@@ -18,16 +18,18 @@ from benchmarks.speed import (
     kernels,
     limit,
     machine,
+    memory,
     pictures,
     predictive_coding,
     report,
+    reservoirs,
     sparse,
     startup,
 )
 from benchmarks.speed.peers import _measure as peers
-from cortexsim import list_kinds
 
-SECTIONS = ("kernels", "graphs", "around", "startup", "sparse", "glimpses", "predictive_coding", "peers")
+SECTIONS = ("kernels", "graphs", "around", "startup", "sparse", "glimpses", "predictive_coding", "memory", "reservoirs",
+            "peers")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,13 +79,15 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     rows += told("limit", limit.measure(result["machine"], options.threads, options.quick))
     limits = {(row["case"]["level"], row["case"]["threads"]): row["rate"]["median"] for row in rows}
     sections = {
-        "kernels": lambda: kernels.measure(list_kinds(), options.quick),
+        "kernels": lambda: kernels.measure(kernels.KINDS, options.quick),
         "graphs": lambda: graphs.measure(options.threads, options.quick),
         "around": lambda: graphs.around(limits, options.quick),
         "startup": lambda: startup.measure(limits, options.threads, options.quick),
         "sparse": lambda: sparse.measure(limits, options.quick),
         "glimpses": lambda: [glimpses.measure(limits, options.quick)],
         "predictive_coding": lambda: predictive_coding.measure(limits, options.threads, options.quick),
+        "memory": lambda: memory.measure(limits, options.quick),
+        "reservoirs": lambda: reservoirs.measure(limits, options.quick),
         "peers": lambda: peers.measure(limits, options.threads, options.quick),
     }
     for name in options.only:

@@ -179,6 +179,28 @@ def settling_table(rows: list[Row]) -> str:
     return "\n".join(text)
 
 
+def memory_table(rows: list[Row]) -> str:
+    """A temporal memory on high-order sequences."""
+    lines = [(f"{row['case']['columns']} x {row['case']['cells']}", count(row["rate"]["median"]),
+              count(row["run"]["median"]),
+              *(f"{row['microseconds'][part]['median']:.1f}" for part in ("decoded", "run", "stream")),
+              size(row["bytes"])) for row in rows]
+    return table("Temporal memory on high-order sequences, one thread: elements a second, and us for each",
+                 ("columns x cells", "decoded/s", "run/s", "decoded", "run", "stream", "memory"), lines)
+
+
+def reservoirs_table(rows: list[Row]) -> str:
+    """Reservoirs with an online readout."""
+    lines = []
+    for row in sorted(rows, key=lambda row: -row.get("rate", {"median": 0})["median"]):
+        who = ", ".join(filter(None, (row["case"]["peer"], row["case"]["variant"])))
+        lines.append((who, row["error"][:60], "") if "error" in row else
+                     (who, count(row["rate"]["median"]), times(row["behind"]) if "behind" in row else ""))
+    units = rows[0]["case"]["units"]
+    return table(f"A reservoir of {units} units with recursive least squares, online, one thread",
+                 ("who", "steps/s", "ours against it"), lines)
+
+
 def summary(result: Row) -> str:
     """The peers at their best settings, ticks a second, as a table in Markdown: what the README shows."""
     best: dict[tuple[str, str], float] = {}
@@ -197,7 +219,8 @@ def summary(result: Row) -> str:
 
 TABLES = {"limit": limit_table, "kernels": kernel_table, "graphs": graph_table, "around": around_table,
           "startup": startup_table, "sparse": sparse_table, "glimpses": glimpses_table,
-          "predictive_coding": settling_table, "peers": peers_table}
+          "predictive_coding": settling_table, "memory": memory_table,
+          "reservoirs": reservoirs_table, "peers": peers_table}
 
 
 def head(result: Row) -> str:

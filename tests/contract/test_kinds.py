@@ -60,7 +60,7 @@ def graph_of(kind: str, fields: bool = False, **hyper) -> cs.RegionGraph:
     if found.settles:
         # its first units are those of its target
         options["size"] = 7
-    elif "state" in found.port_names:
+    elif "state" in found.port_names and kind != "temporal_memory":  # whose cells are as many as its columns make
         options["size"] = 4
         if fields:
             options.pop("size")
