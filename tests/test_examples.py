@@ -20,6 +20,7 @@ FIGURES = {
     "build_a_graph": ["eye_curves.png", "eye_graph.png"],
     "custom_kind": ["median_forecasts.png"],
     "digits_queries": ["digits_queries.png"],
+    "encode_a_series": ["encoded_series.png"],
     "from_toml": ["toml_curves.png"],
     "long_range": ["long_range.png"],
     "lesion_study": ["saccade_intact.png", "saccade_lesioned.png"],

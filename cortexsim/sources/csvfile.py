@@ -76,11 +76,7 @@ def read_csv(path: str | Path, columns: str | Sequence[str] | None = None, blank
     if blanks not in BLANKS:
         raise InputError(where, "blanks must be one of " + ", ".join(map(repr, BLANKS)), got=blanks,
                          hint=nearest(str(blanks), BLANKS))
-    rows = list(_rows(path, where))
-    header, names = _header(rows)
-    rows = rows[1:] if header else rows
-    if not rows:
-        raise InputError(where, "has no rows of data" + (" below the row of names" if header else ""))
+    header, names, rows = _table(path, where)
     chosen = _choose(where, names, rows, columns)
     values = np.array([_numbers(where, names, chosen, line, row) for line, row in rows])
     blank = np.isnan(values)
@@ -100,6 +96,39 @@ def read_csv(path: str | Path, columns: str | Sequence[str] | None = None, blank
             raise InputError(where, "every row has a blank cell in these columns",
                              got=[names[k] for k in chosen])
     return Table([names[k] for k in chosen], values, info)
+
+
+class Cells(NamedTuple):
+    """What `read_cells` returns.
+
+    Attributes
+    ----------
+    texts : list of list of str
+        The cells of each column asked for, one for each row of data.
+    lines : list of int
+        The line of each row.
+    """
+
+    texts: list[list[str]]
+    lines: list[int]
+
+
+def read_cells(path: str | Path, columns: Sequence[str]) -> Cells:
+    """Read columns as text; see `read_csv` for the file, the names of columns and what is raised."""
+    where = f"file {str(path)!r}"
+    _, names, rows = _table(Path(path), where)
+    chosen = _choose(where, names, rows, columns)
+    return Cells([[row[k] for _, row in rows] for k in chosen], [line for line, _ in rows])
+
+
+def _table(path: Path, where: str) -> tuple[bool, list[str], list[tuple[int, list[str]]]]:
+    """Give whether there is a row of names, the names, and line number and cells of the rows of data."""
+    rows = list(_rows(path, where))
+    header, names = _header(rows)
+    rows = rows[1:] if header else rows
+    if not rows:
+        raise InputError(where, "has no rows of data" + (" below the row of names" if header else ""))
+    return header, names, rows
 
 
 def _rows(path: Path, where: str) -> Iterator[tuple[int, list[str]]]:
