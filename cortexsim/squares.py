@@ -158,9 +158,10 @@ def settle_squares(r):
         keep, drift = pending[KEEP], pending[DRIFT]
         for i in range(m):
             factor = k[i]
+            # first, and only with a keep of 1: so the sweep below, which multiplies on the way, has the same bits
+            P[i, i] += drift
             for j in range(m):
                 P[i, j] = keep * (P[i, j] - factor * k[j])
-            P[i, i] += drift
     pending[LATE] = 0.0
 
 
@@ -175,12 +176,11 @@ def sweep(r):
     for i in range(m):
         factor, feature = k[i], z[i]
         if late:
+            P[i, i] += drift
             for j in range(m):
                 p = keep * (P[i, j] - factor * k[j])
                 P[i, j] = p
                 q[j] += p * feature
-            P[i, i] += drift
-            q[i] += drift * feature
         else:
             for j in range(m):
                 q[j] += P[i, j] * feature
@@ -238,13 +238,20 @@ def gain(r):
 
 
 @exact
+def target_there(r):
+    """Whether any target is present: a kind that goes on without one is called all the same."""
+    edges = r.target_edges
+    for k in range(edges.shape[0]):
+        if edges[k, 5] == 1:
+            return True
+    return False
+
+
+@exact
 def learn_squares(r):
     """Learn from one sample, if it may and there is one; the rms size of the update goes into the score."""
     e, W, z, n, m = r.e, r.W.reshape(r.W.size), r.z, r.W.shape[0], r.z.shape[0]
-    there = False
-    for k in range(r.target_edges.shape[0]):
-        there = there or r.target_edges[k, 5] == 1
-    if r.learn == 1 and there:
+    if r.learn == 1 and target_there(r):
         for i in range(n):
             if r.past.shape[0] == 0:
                 e[i] = np.float64(r.error[i])

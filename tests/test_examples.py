@@ -21,11 +21,13 @@ FIGURES = {
     "custom_kind": ["median_forecasts.png"],
     "digits_queries": ["digits_queries.png"],
     "encode_a_series": ["encoded_series.png"],
+    "forecast_taxi": ["forecast_taxi.png"],
     "from_toml": ["toml_curves.png"],
     "long_range": ["long_range.png"],
     "lesion_study": ["saccade_intact.png", "saccade_lesioned.png"],
     "own_data": ["own_curves.png", "own_forecast.png"],
     "rao_ballard": ["rao_ballard.png"],
+    "reservoir": ["reservoir.png"],
     "sequence_memory": ["sequence_memory.png"],
 }
 # the last bits differ between processors, and a few thousand ticks of learning carry them up

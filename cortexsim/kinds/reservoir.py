@@ -30,7 +30,7 @@ import numpy as np
 from cortexsim.errors import KindError
 from cortexsim.kind import hyper
 from cortexsim.native import exact
-from cortexsim.rows import copy, spread, squash, subtract
+from cortexsim.rows import clear, copy, spread, squash, subtract
 from cortexsim.squares import (
     LEARNED,
     READOUTS,
@@ -41,6 +41,7 @@ from cortexsim.squares import (
     readout_cost,
     score_squares,
     settle_squares,
+    target_there,
 )
 
 ROLES, NEEDS = ("context", "target", "gate", "modulator"), ("context",)
@@ -228,10 +229,13 @@ def update(r):
 
 
 def tick(r):
-    """All three steps."""
+    """All three steps; where no target is present, there is no error."""
     _predict(r)
     if r.prediction.shape[0] > 0:
-        subtract(r.error, 0, r.error.shape[0], r.target, 0, r.prediction, 0)
+        if target_there(r):
+            subtract(r.error, 0, r.error.shape[0], r.target, 0, r.prediction, 0)
+        else:
+            clear(r.error, 0, r.error.shape[0])
     _update(r)
 
 

@@ -64,7 +64,7 @@ def list_streams() -> list[str]:
     Examples
     --------
     >>> list_streams()
-    ['arrays', 'changes', 'csvfile', 'glimpses', 'patches']
+    ['arrays', 'changes', 'chaos', 'csvfile', 'encoded', 'glimpses', 'patches', 'series', 'symbols', 'text']
     """
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 

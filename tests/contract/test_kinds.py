@@ -24,6 +24,8 @@ from naive import TWINS
 ROOT = Path(__file__).parents[2]
 KINDS = cs.list_kinds()
 TICKS = 40
+# these read dense edges only
+DENSE = ("reservoir", "rls")
 
 
 def choices_of(kind: str) -> list[dict]:
@@ -81,7 +83,7 @@ def inputs_of(graph: cs.RegionGraph, rows: int = TICKS) -> dict[str, np.ndarray]
 
 
 CASES = [(kind, hyper, fields) for kind in KINDS for hyper in choices_of(kind) for fields in (False, True)
-         if not (fields and (hyper.get("sparse") or cs.find_kind(kind).settles))]
+         if not (fields and (hyper.get("sparse") or cs.find_kind(kind).settles or kind in DENSE))]
 CASES += [("subspace", hyper, "shared") for hyper in choices_of("subspace")]
 NAMES = [f"{kind}-{'-'.join(str(v) for v in hyper.values())}-{fields}" for kind, hyper, fields in CASES]
 

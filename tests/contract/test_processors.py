@@ -34,6 +34,12 @@ def graph() -> cs.RegionGraph:
     made.add_region("chance", predicts="x", context="code.state@1", output="sigmoid", decay=0.01)
     made.add_region("few", predicts="x", context="bits@1", sparse=True)
     made.add_region("near", predicts="x", context=["code.state@1", {"from": "x@1", "field": cs.window(3, wrap=True)}])
+    made.add_region("echo", kind="reservoir", predicts="x", context="x@1", size=37, lags=2, squares=True,
+                    forgetting=0.999, horizon=2)
+    made.add_region("heard", kind="rls", predicts="x", context=["echo.state@1", "x@2"], readout="kalman")
+    made.add_region("memory", kind="temporal_memory", predicts="bits", context=["memory.state@1", "bits@1"],
+                    cells_per_column=4, activation_threshold=3, min_threshold=2, new_synapses=6)
+    made.add_region("slow", predicts="x", context="x@1", step_size="hypergradient")
     made.add_region("seen", kind="predictive_coding", predicts="x", size=42, precision_rate=0.01)
     made.add_region("low", kind="predictive_coding", predicts="seen.state", size=19, activation="sigmoid", rate=0.05,
                     context="code.state@1", state_prior="sparse")
