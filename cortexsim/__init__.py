@@ -17,6 +17,7 @@ from cortexsim.errors import (
     SettlingWarning,
 )
 from cortexsim.fields import dense, one_to_one, sparse, window
+from cortexsim.forecaster import Forecaster
 from cortexsim.graph import RegionGraph
 from cortexsim.inference import Inference
 from cortexsim.kind import find_kind, hyper, list_kinds
@@ -26,6 +27,6 @@ from cortexsim.simulation import Simulation
 
 __version__ = "0.1.0"
 
-__all__ = ["CortexsimError", "Curves", "FileError", "GraphError", "Inference", "InputError", "KindError", "Plan",
-           "RegionGraph", "RegionWarning", "SettlingWarning", "Simulation", "dense", "find_kind", "helper",
+__all__ = ["CortexsimError", "Curves", "FileError", "Forecaster", "GraphError", "Inference", "InputError", "KindError",
+           "Plan", "RegionGraph", "RegionWarning", "SettlingWarning", "Simulation", "dense", "find_kind", "helper",
            "hyper", "list_kinds", "load", "make_plan", "names", "one_to_one", "sparse", "window"]

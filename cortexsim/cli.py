@@ -17,13 +17,14 @@ from cortexsim.cli_run import run
 from cortexsim.cli_show import list_all, show
 from cortexsim.errors import CortexsimError, InputError, nearest
 from cortexsim.measures import MEASURES
+from cortexsim.timestamps import GAPS
 
 RUN = """\
 Run a region graph on its stream of input: learn, watch, and write the results.
 
-NAME is a ready-made graph (cortexsim list), the path of a TOML file, or "forecast", which makes a graph for columns of
-a CSV file. The run ends with a table: the skill of a region is 1 - loss / loss of the running mean over the last tenth
-of the run, beside it the skill of forecasting the last value.
+NAME is a ready-made graph (cortexsim list), the path of a TOML file, or "forecast", which forecasts columns of a CSV
+file, each beside what simple methods say at the same ticks. The run ends with a table: the skill of a region is 1 -
+loss / loss of the running mean over the last tenth of the run, beside it the skill of forecasting the last value.
 """
 RUN_EXAMPLES = """\
 examples:
@@ -33,6 +34,7 @@ examples:
   cortexsim run runs/no-saccade/graph.toml --seed 1     (the same run again)
   cortexsim run forecast --data co2.csv --column co2 --blanks skip
   cortexsim run forecast --data river.csv --column rain --column flow --horizon 3
+  cortexsim run forecast --data taxi.csv --column value --time timestamp --calendar day,week --horizon 1..48
 
 Ctrl-C ends a run early: everything up to that tick is written, and the exit code is 130. Errors are one line and the
 exit code 2.
@@ -83,6 +85,31 @@ def whole(low: int) -> type:
         return number
 
     return convert  # type: ignore[return-value]
+
+
+def several(number: type) -> type:
+    """A type of option: numbers parted by commas, ranges of whole ones as ``1..48``."""
+
+    def convert(text: str) -> list[float]:
+        try:
+            made: list[float] = []
+            for part in text.split(","):
+                low, dots, high = part.partition("..")
+                made += range(int(low), int(high) + 1) if dots and number is int else [number(part)]
+            if number is int and (min(made) < 1 or len(set(made)) < len(made)):
+                raise ValueError
+        except ValueError:
+            what = "whole numbers of at least 1, each once: 3, or 1,3,5, or 1..48" if number is int else (
+                "numbers parted by commas")
+            raise argparse.ArgumentTypeError(f"must be {what} (got {text!r})") from None
+        return made
+
+    return convert  # type: ignore[return-value]
+
+
+def words(text: str) -> list[str]:
+    """A type of option: words parted by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def parsers() -> dict[str, Parser]:
@@ -137,11 +164,25 @@ def _run_options(command: Parser) -> None:
                           "that are not asked for may hold anything")
     forecast.add_argument("--column", action="append", metavar="NAME",
                           help="a column to forecast; may be given several times")
-    forecast.add_argument("--horizon", type=whole(1), metavar="H", help="how many rows ahead (default 1)")
-    forecast.add_argument("--lags", type=whole(1), metavar="N", help="past steps that a region is told (default: "
-                          "a twelfth of the rows, at most 53)")
-    forecast.add_argument("--blanks", choices=("error", "skip"), help="rows with a blank cell in these columns: "
-                          "stop, or leave them out (default error)")
+    forecast.add_argument("--horizon", type=several(int), metavar="H", help="how many rows ahead: 3, or 1,3,5, or "
+                          "1..48 (default 1)")
+    forecast.add_argument("--graph", metavar="NAME", help="a ready-made graph or a TOML file that predicts 'value' "
+                          "(default: changes, made for these columns)")
+    forecast.add_argument("--time", metavar="NAME", help="the column of timestamps")
+    forecast.add_argument("--calendar", type=words, metavar="CYCLES", help="what of the time the forecasts are "
+                          "told: day, week, year, or several: day,week")
+    forecast.add_argument("--gaps", choices=GAPS, help="timestamps left out or twice: stop, take the rows as they "
+                          "come, or fill in ticks without a value (default error)")
+    forecast.add_argument("--blanks", choices=("error", "skip", "keep"), help="rows with a blank cell in these "
+                          "columns: stop, leave them out, or keep them as ticks without a value (default error)")
+    forecast.add_argument("--season", type=whole(1), metavar="N", help="rows of a season, for the seasonal naive "
+                          "forecast (default: from the timestamps, or found in the data)")
+    forecast.add_argument("--lags", type=whole(1), metavar="N", help="past steps that RLS-AR, and the regions of "
+                          "'changes', are told (default: a twelfth of the rows, at most 53)")
+    forecast.add_argument("--quantiles", type=several(float), metavar="Q", help="to forecast, too (default "
+                          "0.1,0.25,0.5,0.75,0.9)")
+    forecast.add_argument("--score-from", type=whole(0), metavar="N", help="the first row that is scored (default: the "
+                          "second half)")
 
 
 def _show_options(command: Parser) -> None:

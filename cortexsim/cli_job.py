@@ -12,20 +12,23 @@ from typing import Any
 
 from cortexsim import catalogue
 from cortexsim.errors import FileError, GraphError, InputError, nearest
-from cortexsim.forecasting import Forecaster, default_lags, forecast_graph
+from cortexsim.forecast_graphs import calendar_of, expand
+from cortexsim.forecasting import ForecastRun, default_lags, forecast_graph
 from cortexsim.graph import RegionGraph
 from cortexsim.hyperparameter import HyperField
 from cortexsim.kind import find_kind
 from cortexsim.simulation import Simulation
 from cortexsim.sources import StreamLike, open_stream
+from cortexsim.sources._series import UNITS, Series
 from cortexsim.sources.arrays import Inputs
-from cortexsim.sources.changes import Stream as Changes
 from cortexsim.sources.glimpses import SAMPLE
+from cortexsim.timestamps import CYCLES
 
 FORECAST = "forecast"  #: The one name that is no graph of the catalogue: its graph is made for the columns asked for.
 FILE_KEYS = ("path", "data", "image")  #: Of the [stream] table: these name a file.
-FORECAST_OPTIONS = ("data", "column", "horizon", "lags", "blanks")
-
+FORECAST_OPTIONS = ("data", "column", "horizon", "graph", "time", "calendar", "gaps", "blanks", "season", "lags",
+                    "quantiles", "score_from")
+CHANGES = "changes"  #: The graph that forecasts where no other is named.
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Job:
     table : dict
         The ``[stream]`` table that opens the same stream from any folder.
     ticks : int
-    forecaster : Forecaster or None
+    forecaster : ForecastRun or None
         Where the stream brings time series to forecast.
     seconds : dict
         What took how long.
@@ -52,7 +55,7 @@ class Job:
     stream: StreamLike
     table: dict[str, Any]
     ticks: int
-    forecaster: Forecaster | None = None
+    forecaster: ForecastRun | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -75,13 +78,20 @@ def prepare(options: Namespace) -> Job:
         freeze(graph, pattern)
     sim = Simulation(graph, seed=options.seed, threads=options.threads)
     stream = open_stream({key: value for key, value in table.items() if key != "ticks"}, options.seed, base)
+    if getattr(stream, "absent", False):
+        # holes in a file are ticks at which a source brings nothing
+        sim.on_bad = "skip"
     # names and shapes are compared before anything is compiled
     Inputs(stream, {name: source.shape for name, source in sim.plan.sources.items()},
            f"stream {table.get('name')!r}")
     table["ticks"] = ticks = count_ticks(ticks, stream, sim)
-    forecaster = Forecaster(sim, stream) if isinstance(stream, Changes) else None
-    if forecaster is not None and not forecaster.columns:
-        forecaster = None
+    forecaster = None
+    if isinstance(stream, Series):
+        # a value that is absent is a tick without a target
+        sim.on_bad = "skip"
+        forecaster = ForecastRun(sim, stream)
+        if not forecaster.columns:
+            forecaster = None
     name = graph.graph.get("name") or Path(options.name).stem
     return Job(name, sim, stream, table, ticks, forecaster)
 
@@ -116,22 +126,63 @@ def find_graph(name: str) -> tuple[RegionGraph, Path]:
 
 
 def _forecast(options: Namespace) -> RegionGraph:
+    """The graph that forecasts the columns asked for, with the ``[stream]`` table that feeds it."""
     for key in ("data", "column"):
         if not getattr(options, key):
             raise InputError(f"option --{key}", "is needed",
                              hint="cortexsim run forecast --data FILE.csv --column NAME")
-    table = {"name": "changes", "path": options.data, "columns": options.column, "horizon": options.horizon or 1,
-             "blanks": options.blanks or "error"}
+    if options.gaps is not None and options.time is None:
+        raise InputError("option --gaps", "is about timestamps", hint="name their column: --time NAME")
+    horizons = options.horizon or [1]
+    chosen = None if options.graph in (None, CHANGES) else _chosen(options.graph)
+    calendar = _calendar(options, chosen)
+    table: dict[str, Any] = {
+        "name": CHANGES if chosen is None else "series", "path": options.data, "columns": options.column,
+        "horizon": horizons if len(horizons) > 1 else horizons[0], "blanks": options.blanks or "error",
+        **({"time": options.time, "gaps": options.gaps or "error"} if options.time else {}),
+        **{CYCLES[cycle]: size for cycle, size in calendar.items()}}
+    report = {"season": options.season, "lags": options.lags, "first": options.score_from, "levels": options.quantiles}
+    report = {key: value for key, value in report.items() if value is not None}
+    if report:
+        table["report"] = report
     if options.ticks is not None:
         table["rows"] = options.ticks
     stream = open_stream(table)
-    assert isinstance(stream, Changes)
+    assert isinstance(stream, Series)
     if options.ticks is not None and options.ticks > stream.length:
         raise InputError("option --ticks", f"must be at most {stream.length:,}, the rows of {options.data}",
                          options.ticks)
-    graph = forecast_graph(list(stream.columns), options.lags or default_lags(stream.length), stream.horizon)
+    columns = list(stream.columns)
+    graph = expand(chosen, columns, stream.horizons, options.calendar or []) if chosen is not None else forecast_graph(
+        columns, options.lags or default_lags(stream.length), stream.horizons, calendar=calendar)
     graph.graph["stream"] = table
     return graph
+
+
+def _chosen(name: str) -> RegionGraph:
+    """A graph that is to forecast, by its name or file."""
+    try:
+        return find_graph(name)[0]
+    except FileError as error:
+        if name.endswith(".toml") or len(Path(name).parts) > 1:
+            raise
+        raise FileError(f"option --graph {name}", "is not in the catalogue",
+                        hint=nearest(name, [*catalogue.names(), CHANGES])) from error
+
+
+def _calendar(options: Namespace, graph: RegionGraph | None) -> dict[str, int]:
+    """The cycles that forecasts are told of, and the units of their sources."""
+    for cycle in options.calendar or []:
+        if cycle not in CYCLES:
+            raise InputError("option --calendar", f"must be of {', '.join(CYCLES)}", cycle, nearest(cycle, CYCLES))
+    declared = {} if graph is None else calendar_of(graph)
+    made = {cycle: declared.get(cycle, UNITS[cycle]) for cycle in CYCLES
+            if cycle in declared or cycle in (options.calendar or [])}
+    if made and options.time is None:
+        what = f"graph {options.graph!r} reads {CYCLES[next(iter(made))]!r}" if declared else "--calendar"
+        raise InputError("option --time", f"is needed: {what}{'' if declared else ' needs timestamps'}",
+                         hint="name the column of timestamps")
+    return made
 
 
 def stream_table(graph: RegionGraph, options: Namespace, base: Path) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from cortexsim.cli_progress import Interrupts, Progress
 from cortexsim.forecast_table import Forecasts
 from cortexsim.simulation import Simulation
 
+MANY = 200_000  # forecasts whose scoring takes long enough to say so
+
 
 def run(options: Namespace) -> int:
     """Run a region graph, and write and print what came out.
@@ -36,7 +38,7 @@ def run(options: Namespace) -> int:
         compile_kernels(job, options.quiet)
         with Interrupts() as interrupts:
             problem = execute(job, options.quiet, interrupts)
-            forecasts = job.forecaster.result() if job.forecaster and job.sim.tick else None
+            forecasts = score(job, options.quiet)
             files = runfolder.write(folder, job.sim, facts(job, options, interrupts.asked, problem), job.table,
                                     forecasts)
     except BaseException:  # whatever it was, an empty folder helps nobody
@@ -51,6 +53,16 @@ def run(options: Namespace) -> int:
               f"{job.sim.tick:,} of {job.ticks:,}; all of it is in {folder}", file=sys.stderr)
         return 128 + interrupts.asked
     return 0
+
+
+def score(job: Job, quiet: bool) -> Forecasts | None:
+    """Hold the forecasts of a run against the truth and the baselines."""
+    if job.forecaster is None or not job.sim.tick:
+        return None
+    count = job.sim.tick * len(job.forecaster.columns) * len(job.forecaster.stream.horizons)
+    if count > MANY and not quiet:
+        print(f"scoring {count:,} forecasts", file=sys.stderr, flush=True)
+    return job.forecaster.result(**job.forecaster.stream.report)
 
 
 def compile_kernels(job: Job, quiet: bool) -> None:

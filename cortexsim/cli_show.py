@@ -95,7 +95,9 @@ def show(options: Namespace) -> int:
     name = options.name
     if name in list_kinds() or ":" in name:
         print_kind(find_kind(name))
-        return 0
+        if name not in catalogue.names():
+            return 0
+        print("\n\nand the ready-made graph of the same name\n")
     if name == "forecast":
         print(_wrapped(f"{FORECAST}. Its graph is made for the columns asked for, and is written as graph.toml into "
                        "the folder of the run: cortexsim show FOLDER/graph.toml", "forecast  "))

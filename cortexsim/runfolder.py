@@ -10,8 +10,9 @@ free_energy.png      a panel for each region that settles
 learning_rates.png   a panel for each region whose learning rate changes
 anomaly.png          a panel for each region that tells how much of what came was not predicted
 graph.png            the graph, coloured by skill
-forecast.csv         of ``run forecast``: truth, forecast and baselines at every tick
-forecast.png         the same as a picture
+forecast.csv         of ``run forecast``: every forecast with its quantiles, the truth, and the baselines
+forecast_scores.csv  their errors: a line for each column, horizon and method
+forecast.png         forecasts and truth as a picture
 ===================  ==============================================================================================
 
 Every file is written whole or not at all.
@@ -45,7 +46,7 @@ FORMAT = 1  #: Of summary.json; raised when what it holds changes.
 PICTURES = ("learning_curves.png", "graph.png")
 ENERGY, RATES, ANOMALY = "free_energy.png", "learning_rates.png", "anomaly.png"
 FILES = ("summary.json", "curves.csv", "curves.npz", "graph.toml", *PICTURES, ENERGY, RATES, ANOMALY,
-         "forecast.csv", "forecast.png")
+         "forecast.csv", "forecast_scores.csv", "forecast.png")
 LIBRARIES = ("numpy", "numba", "networkx", "scipy", "matplotlib", "tqdm", "tomlkit")
 
 
@@ -174,7 +175,8 @@ def write(folder: Path, sim: Simulation, facts: Mapping[str, Any], stream: Mappi
     files = ["summary.json", "curves.csv", "curves.npz", "graph.toml"]
     if forecasts is not None:
         forecasts.to_csv(folder / "forecast.csv")
-        files.append("forecast.csv")
+        forecasts.scores_to_csv(folder / "forecast_scores.csv")
+        files += ["forecast.csv", "forecast_scores.csv"]
     files += draw(folder, graph, sim.curves)
     if forecasts is not None and forecasts.ticks:
         save_picture(forecasts.plot(), folder / "forecast.png")
@@ -270,7 +272,9 @@ def summarise(sim: Simulation, facts: Mapping[str, Any], forecasts: Forecasts | 
         **{key: curves[key] for key in ("final_fraction", "bin_width", "regions", "events", "events_dropped")},
     }
     if forecasts is not None:
-        made["forecast"] = {"horizon": forecasts.horizon, "columns": forecasts.scores()}
+        made["forecast"] = {
+            "horizon": forecasts.horizon, "horizons": list(forecasts.horizons), "levels": list(forecasts.levels),
+            "season": forecasts.season._asdict(), "lags": forecasts.lags, "columns": forecasts.scores()}
     return made
 
 

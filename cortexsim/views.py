@@ -34,7 +34,7 @@ def stamp(*files: Path) -> int:
 # of the files whose code becomes part of every kernel
 STAMP = stamp(*(Path(__file__).with_name(f"{name}.py") for name in (
     "views", "native", "rows", "sweeps", "vectors", "squares", "segments",
-    "segment_lists")))
+    "segment_lists", "weight_rates")))
 
 SCALARS = ("tick", "trial", "place", "span", "learn", "reset", "key", "due", "n_dense", "length",
            "init")

@@ -16,6 +16,7 @@ import cortexsim.scoring
 import cortexsim.segment_lists
 import cortexsim.segments
 import cortexsim.squares
+import cortexsim.weight_rates
 from source_checks import (
     KERNELS,
     arrows_against_order,
@@ -34,7 +35,7 @@ PACKAGE = ROOT / "cortexsim"
 ORDER = [
     "errors", "files", "fields", "dataset_list", "datasets", "downloads",
     "hyperparameter", "step_sizes", "shapes", "kinds", "kind", "vectors", "sweeps", "views", "rows", "native",
-    "squares", "segment_lists", "segments", "kinds.*",
+    "squares", "segment_lists", "segments", "weight_rates", "kinds.*",
     "attributes", "shorthand", "edge_patterns", "graph_check", "wiring", "graph_io", "graph",
     "toml_read", "toml_write", "catalogue",
     "plan_shapes", "plan_order", "plan",
@@ -46,22 +47,25 @@ ORDER = [
     "fallback", "engine", "probe", "intake", "changes", "carry",
     "notices", "settling", "queries", "lanes", "inference", "looking",
     "simulation", "memory_cells",
-    "layout", "plot_style", "plot_panels", "plot",
-    "", "forecast_table", "forecasting", "runfolder", "cli_progress", "cli_job", "cli_*", "cli", "__main__",
+    "layout", "plot_style", "plot_panels", "plot", "plot_forecast",
+    "forecast_scores", "baselines", "forecast_table", "forecast_graphs", "forecasting", "forecast_input", "forecaster",
+    "", "runfolder", "cli_progress", "cli_job", "cli_*", "cli", "__main__",
 ]
 # curves.plot() is a convenience of the user's; it imports the plots only when it is called
 ARROWS_ALLOWED = {("curves", "plot")}
 
-# Intrinsics become part of the code that calls them; bookkeeping.py, adapting.py and scoring.py of the driver's loop, which
-# is stamped with their text. test_cached_code.py shows that an edit of any reaches that code all the same; of any other
+# Intrinsics become part of the code that calls them; bookkeeping.py, adapting.py and scoring.py of the driver's loop,
+# which is stamped with their text. test_cached_code.py shows that an edit of any reaches that code all the same; of any other
 # file of the package nothing may be used.
 STAMPED = {(module.__name__, name) for module in (cortexsim.bookkeeping, cortexsim.adapting, cortexsim.scoring)
            for name in dir(module) if not name.startswith("_")}
+DRIVER = ("driver.py", "scoring.py", "adapting.py")
 INTRINSICS = {("cortexsim.native", name) for name in ("call", "caster", "cycles", "flush_denormals", "restore")}
 INTRINSICS |= {("cortexsim.views", name) for name in ("HEADER", "Layout", "stamp")}
 INTRINSICS |= {("cortexsim.rows", name) for name in cortexsim.rows.WRITERS}
 # what several kinds share, stamped like the rows
-INTRINSICS |= {(module.__name__, name) for module in (cortexsim.squares, cortexsim.segments, cortexsim.segment_lists)
+INTRINSICS |= {(module.__name__, name) for module in (cortexsim.squares, cortexsim.segments, cortexsim.segment_lists,
+                                                      cortexsim.weight_rates)
                for name in dir(module) if not name.startswith("_")}
 # the library of rows.py is stamped with the text of the files that write it
 INTRINSICS |= {("cortexsim.sweeps", "WRITERS"), ("cortexsim.vectors", "Code"), ("cortexsim.views", "TableType")}
@@ -139,7 +143,7 @@ def test_an_import_for_the_type_checker_is_no_arrow():
 def test_compiled_code_stays_in_its_file():
     by_name = {"driver.py": ("work", "flush")}
     complaints = {path: compiled_leaks(text, KERNELS if path.startswith("kinds/") else by_name.get(path, ()),
-                                       INTRINSICS | STAMPED if path in ("driver.py", "scoring.py", "adapting.py") else INTRINSICS)
+                                       INTRINSICS | STAMPED if path in DRIVER else INTRINSICS)
                   for path, text in library().items()}
     assert in_files(complaints) == ""
 

@@ -52,7 +52,7 @@ def test_every_command_and_option_has_a_help(capsys, command):
     (["run", "x", "--ticks", "-3"], "argument --ticks: must be a whole number of at least 1 (got '-3')"),
     (["run", "x", "--ticks", "many"], "argument --ticks: must be a whole number of at least 1 (got 'many')"),
     (["run", "x", "--seed", "-1"], "argument --seed: must be a whole number of at least 0 (got '-1')"),
-    (["run", "x", "--blanks", "keep"], "argument --blanks: invalid choice: 'keep'"),
+    (["run", "x", "--blanks", "kept"], "argument --blanks: invalid choice: 'kept'"),
 ])
 def test_misspelt_command_lines(capsys, argv, message):
     assert message in refused(capsys, *argv)

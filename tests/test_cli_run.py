@@ -195,18 +195,101 @@ def test_forecast_of_several_columns_to_a_table_a_csv_and_pictures(capsys, folde
     assert cli.main(["run", "forecast", *argv]) == 0
     out = capsys.readouterr().out
     made = folder / "runs" / "forecast-1"
-    assert re.search(r"^column +forecast +last value +RLS-AR$", out, re.M)
-    assert re.search(r"^rain fall +\d\.\d{4} +\d\.\d{4} +\d\.\d{4}$", out, re.M)
+    assert re.search(r"^column +measure +forecast +last value +seasonal naive +RLS-AR$", out, re.M)
+    assert re.search(r"^rain fall +NRMSE +\d\.\d{4} +\d\.\d{4} +(\d\.\d{4}|-) +\d\.\d{4}$", out, re.M)
+    assert re.search(r"^beyond the data:\ncolumn +tick +forecast +10% +25% +50% +75% +90%$", out, re.M)
     assert "NRMSE 2 ticks ahead, ticks 60 to 119: root mean squared error" in out
     told = summary(made)
     assert told["forecast"]["horizon"] == 2 and set(told["regions"]) == {"rain_fall", "flow", "shared"}
     for row in told["forecast"]["columns"]:
         assert row["nrmse"] < row["nrmse_last"]
     lines = (made / "forecast.csv").read_text().splitlines()
-    assert lines[0] == "tick,column,truth,forecast,last value,RLS-AR" and len(lines) == 1 + 2 * 122
+    assert lines[0] == ("tick,column,horizon,made,truth,forecast,q0.1,q0.25,q0.5,q0.75,q0.9,last value,"
+                        "seasonal naive,RLS-AR") and len(lines) == 1 + 2 * 120
+    assert (made / "forecast_scores.csv").read_text().startswith("column,horizon,method,nrmse,mape,smape,coverage,")
     assert (made / "forecast.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["run", str(made / "graph.toml"), "--quiet", "--out", "again"]) == 0
     assert (folder / "again" / "forecast.csv").read_text() == (made / "forecast.csv").read_text()
+
+
+def hourly(folder, n=480, gap=()):
+    """A file of hours with a rhythm of the day and one of the week."""
+    times = np.datetime64("2024-01-01T00:00") + np.arange(n) * np.timedelta64(1, "h")
+    hour, day = np.arange(n) % 24, np.arange(n) // 24 % 7
+    x = 50 + 20 * np.sin(2 * np.pi * hour / 24) * np.where(day < 5, 1, 0.5) + np.random.default_rng(0).normal(size=n)
+    rows = [f"{t},{v:.4f}" for k, (t, v) in enumerate(zip(times, x, strict=True)) if k not in gap]
+    (folder / "hours.csv").write_text("when,load\n" + "\n".join(rows) + "\n")
+    return ["run", "forecast", "--data", "hours.csv", "--column", "load"]
+
+
+@pytest.mark.parametrize("graph", [[], ["--graph", "daily.toml"]])
+def test_forecast_of_several_horizons_with_the_calendar(capsys, folder, graph):
+    (folder / "daily.toml").write_text(
+        'version = 1\nname = "daily"\n[sources.value]\nsize = 1\n[sources.time_of_day]\nsize = 12\nknown = "before"\n'
+        '[regions.next]\npredicts = "value"\ncontext = ["value@1", "value@2", "value@24", "time_of_day"]\n')
+    argv = [*hourly(folder), "--time", "when", "--calendar", "day,week", "--horizon", "1,3..4", *graph]
+    assert cli.main([*argv, "--out", "a", "--quantiles", "0.05,0.95", "--score-from", "200"]) == 0
+    out = capsys.readouterr().out
+    assert "a season is 24 ticks, a day, by the timestamps" in out
+    assert re.search(r"^load +4 +NRMSE +0\.\d{4} ", out, re.M) and re.search(r"^2024-01-21 03:00:00 +\d", out, re.M)
+    told = summary(folder / "a")["forecast"]
+    assert told["horizons"] == [1, 3, 4] and told["levels"] == [0.05, 0.95] and told["season"]["ticks"] == 24
+    assert [row["first"] for row in told["columns"]] == [200] * 3
+    assert all(row["nrmse"] < row["nrmse_last"] for row in told["columns"])
+    assert 0.7 < told["columns"][0]["coverage"] < 1
+    lines = (folder / "a" / "forecast.csv").read_text().splitlines()
+    assert lines[0].startswith("tick,column,horizon,made,time,time made,truth,forecast,q0.05,q0.95,last value")
+    assert lines[-1].startswith("483,load,4,479,2024-01-21 03:00:00,2024-01-20 23:00:00,,")
+    assert len(lines) == 1 + 3 * 480
+    assert cli.main(["run", "a/graph.toml", "--quiet", "--out", "again"]) == 0
+    for name in ("forecast.csv", "forecast_scores.csv"):
+        assert (folder / "again" / name).read_text() == (folder / "a" / name).read_text()
+
+
+def test_gaps_in_the_timestamps_are_filled_where_asked_for(capsys, folder):
+    argv = [*hourly(folder, gap=(100, 101, 300)), "--time", "when", "--quiet"]
+    assert "line 102: the timestamp leaves out 2 ticks of 1 hour" in refused(capsys, *argv)
+    assert cli.main([*argv, "--gaps", "fill", "--season", "168", "--out", "a"]) == 0
+    told = summary(folder / "a")
+    assert told["ticks"] == 480 and told["forecast"]["season"] == {"ticks": 168, "how": "as given"}
+    assert cli.main([*argv, "--gaps", "keep", "--out", "b"]) == 0 and summary(folder / "b")["ticks"] == 477
+    # no truth at hour 300; and none a season before hours 268 and 269, so nobody is scored there
+    assert told["forecast"]["columns"][0]["ticks"] == 240 - 3
+
+
+def test_an_interrupt_keeps_the_forecasts_so_far(capsys, folder, monkeypatch):
+    def interrupted(sim, advance, ticks, progress, interrupts):
+        advance(300)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_run, "_drive", interrupted)
+    assert cli.main([*hourly(folder), "--horizon", "1,2", "--out", "a"]) == 130
+    assert "interrupted at tick 300 of 480" in capsys.readouterr().err
+    assert len((folder / "a" / "forecast.csv").read_text().splitlines()) == 1 + 2 * 300
+
+
+@pytest.mark.parametrize(("argv", "message"), [
+    (["--horizon", "3,0"], "argument --horizon: must be whole numbers of at least 1, each once: 3, or 1,3,5, or 1..48 "
+                           "(got '3,0')"),
+    (["--horizon", "soon"], "(got 'soon')"),
+    (["--quantiles", "10"], "quantiles: must be numbers above 0 and below 1 (got 10.0)"),
+    (["--graph", "forecast_sesonal"], "option --graph forecast_sesonal: is not in the catalogue; did you mean "
+                                      "'forecast_seasonal'?"),
+    (["--graph", "change"], "did you mean 'changes'?"),
+    (["--graph", "./none.toml"], "none.toml"),
+    (["--graph", "glimpses"], "graph 'glimpses': has no source 'value', so there is nothing to forecast"),
+    (["--graph", "forecast_seasonal"], "option --time: is needed: graph 'forecast_seasonal' reads 'time_of_day'; name"),
+    (["--calendar", "day"], "option --time: is needed: --calendar needs timestamps"),
+    (["--calendar", "dya", "--time", "when"], "option --calendar: must be of day, week, year (got 'dya'); did you"),
+    (["--time", "wen"], "has no column 'wen'; did you mean 'when'?"),
+    (["--time", "load"], "column 'load': line 2 must hold a timestamp as ISO 8601 writes it"),
+    (["--gaps", "fill"], "option --gaps: is about timestamps; name their column: --time NAME"),
+    (["--gaps", "drop"], "argument --gaps: invalid choice: 'drop'"),
+    (["--season", "0"], "must be a whole number of at least 1 (got '0')"),
+])
+def test_what_the_options_of_forecast_refuse(capsys, folder, argv, message):
+    assert message in refused(capsys, *hourly(folder), *argv)
+    assert not (folder / "runs").exists()
 
 
 def test_forecast_takes_only_the_first_rows(folder):

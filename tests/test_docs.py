@@ -74,9 +74,9 @@ def test_the_python_of_a_page_runs_and_prints_what_it_says(page, folder):
 
 def test_the_pages_have_python_and_say_what_it_prints():
     counted = {page: (len(blocks(page)), sum(printed is not None for *_, printed in blocks(page))) for page in PAGES}
-    assert {page for page, (n, _) in counted.items() if n} == {"guide.md", "settling.md", "adding-a-kind.md", "encoders.md",
-                                                             "sequence-memory.md", "reservoirs.md",
-                                                             "adding-a-graph.md"}
+    assert {page for page, (n, _) in counted.items() if n} == {
+        "guide.md", "settling.md", "adding-a-kind.md", "adding-a-graph.md", "encoders.md", "sequence-memory.md",
+        "reservoirs.md", "forecasting.md", "step-sizes.md"}
     run, compared = counted["guide.md"]
     assert run >= 12 and compared >= 10
 

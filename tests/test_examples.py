@@ -22,6 +22,7 @@ FIGURES = {
     "digits_queries": ["digits_queries.png"],
     "encode_a_series": ["encoded_series.png"],
     "forecast_taxi": ["forecast_taxi.png"],
+    "forecasting": ["load_forecast.png"],
     "from_toml": ["toml_curves.png"],
     "long_range": ["long_range.png"],
     "lesion_study": ["saccade_intact.png", "saccade_lesioned.png"],

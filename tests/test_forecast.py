@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
 
 import numpy as np
 import pytest
 
+from cortexsim.baselines import rls_autoregression
 from cortexsim.errors import CortexsimError
-from cortexsim.forecast_table import Forecasts, nrmse, rls_autoregression
-from cortexsim.forecasting import SHARED_LAGS, Forecaster, default_lags, forecast_graph, synchronise
+from cortexsim.forecast_scores import nrmse
+from cortexsim.forecasting import SHARED_LAGS, ForecastRun, default_lags, forecast_graph, synchronise
 from cortexsim.simulation import Simulation
 from cortexsim.sources.changes import Stream, names_of
 
@@ -29,7 +29,8 @@ def series(n=400, seed=0):
 
 def forecaster(path, columns, horizon=1, lags=6, **options):
     stream = Stream(path, columns, horizon)
-    return Forecaster(Simulation(forecast_graph(list(stream.columns), lags, horizon, **options), seed=0), stream)
+    sim = Simulation(forecast_graph(list(stream.columns), lags, stream.horizons, **options), seed=0, on_bad="skip")
+    return ForecastRun(sim, stream)
 
 
 def forecasts(path, columns, horizon=1, lags=6, ticks=None, **options):
@@ -46,12 +47,11 @@ def test_changes_are_scaled_by_their_past_and_come_back_as_values(tmp_path, hori
     stream = Stream(write_csv(tmp_path / "x.csv", x=x), "x", horizon)
     names = stream.names["x"]
     told = np.concatenate([stream.read(150)[names.change][:, 0], stream.read(1000)[names.change][:, 0],
-                           np.zeros(horizon)])
+                           np.zeros(horizon)]).astype(float)
     assert stream.position == stream.length == len(x)
-    back = stream.restore("x", told)
-    assert np.isnan(back[:horizon]).all()
+    back = stream.restore("x", horizon, np.arange(horizon, len(told)), told[horizon:])
     # before there are two changes, and where it was clipped, a change is not told whole
-    assert np.abs(back[40:-horizon] - x[40:]).max() < 1e-4
+    assert np.abs(back[40 - horizon:-horizon] - x[40:]).max() < 1e-4
     # what lies beyond the data: no more than the mean change from the last values
     assert np.abs(back[-horizon:] - x[-horizon:]).max() < 1
     t = 200
@@ -70,8 +70,8 @@ def test_the_step_is_a_source_of_its_own_only_where_the_horizon_is_longer(tmp_pa
 
 def test_no_source_takes_the_name_of_a_column():
     names = names_of(["a", "a-change", "a-step+"], 2)
-    assert names["a"] == ("a-change++", "a-step++")
-    every = [*names, *(source for pair in names.values() for source in pair)]
+    assert names["a"][:2] == ("a-change++", "a-step++")
+    every = [*names, *(source for pair in names.values() for source in pair[:2])]
     assert len(set(every)) == len(every) == 9
 
 
@@ -79,7 +79,12 @@ def test_no_source_takes_the_name_of_a_column():
     ({"horizon": 0}, "stream 'changes': horizon must be a whole number of at least 1 (got 0)"),
     ({"horizon": 9}, "needs more rows than the horizon, 9 (got 5)"),
     ({"rows": 2, "horizon": 2}, "needs more rows than the horizon, 2 (got 2)"),
-    ({"blanks": "keep"}, "blanks must be 'error' or 'skip' (got 'keep'); a change needs both its values"),
+    ({"blanks": "kept"}, "blanks must be 'error', 'skip' or 'keep' (got 'kept'); did you mean 'keep'?"),
+    ({"horizon": [2, 2]}, "horizons must each come once (got [2, 2])"),
+    ({"horizon": []}, "needs a horizon of at least 1 (got [])"),
+    ({"report": {"seasons": 3}}, "stream 'changes', report: has no 'seasons'; did you mean 'season'?"),
+    ({"report": {"season": 0}}, "season must be a whole number of at least 1 (got 0)"),
+    ({"time_of_day": 24}, "'time_of_day' needs timestamps; name their column"),
     ({"columns": "z"}, "has no column 'z'; known: x"),
 ])
 def test_what_the_stream_refuses(tmp_path, options, message):
@@ -145,15 +150,16 @@ def naive(stream, lags, horizon, rate=0.1, floor=0.1):
         z = recent(tick - horizon)
         weights += rate * (change[tick] - weights @ z) * z / (floor + z @ z)
         told[tick + horizon] = weights @ recent(tick)
-    return stream.restore("x", told)
+    return stream.restore("x", horizon, np.arange(horizon, len(told)), told[horizon:])
 
 
 @pytest.mark.parametrize("horizon", [1, 3])
 def test_forecasts_are_those_of_nlms_written_by_hand(tmp_path, horizon):
     stream = Stream(write_csv(tmp_path / "x.csv", x=series()), "x", horizon)
     made = forecasts(tmp_path / "x.csv", "x", horizon)
-    assert made.forecast.shape == (400 + horizon, 1) and made.ticks == 400
-    difference = made.forecast[horizon:, 0] - naive(stream, 6, horizon)[horizon:]
+    assert made.forecast.shape == (1, 400 + horizon, 1) and made.ticks == 400
+    assert np.isnan(made.forecast[0, :horizon]).all()
+    difference = made.forecast[0, horizon:, 0] - naive(stream, 6, horizon)
     assert np.abs(difference).max() < 1e-3
     assert made.scores()[0]["nrmse"] < 0.7 * made.scores()[0]["nrmse_last"]
 
@@ -167,7 +173,7 @@ def test_what_comes_later_changes_no_forecast_made_before(tmp_path, horizon):
     one = forecasts(write_csv(tmp_path / "one.csv", **columns), ["a", "b"], horizon)
     two = forecasts(write_csv(tmp_path / "two.csv", **other), ["a", "b"], horizon)
     for told in ("forecast", "rls", "last"):
-        first, second = getattr(one, told), getattr(two, told)
+        first, second = getattr(one, told)[0], getattr(two, told)[0]
         assert np.array_equal(first[:known + horizon], second[:known + horizon], equal_nan=True)
         assert (first[known + horizon] != second[known + horizon]).all(), "the first forecast that may know of it"
 
@@ -192,7 +198,7 @@ def test_a_forecast_is_what_the_simulation_predicts_ahead(tmp_path):
     made.run(100)
     nothing = {name: np.zeros((3, 1), np.float32) for name in made.stream.shapes()}
     ahead = made.sim.predict(nothing, ahead=3)["x"][0]
-    assert made._told[102, 0] == pytest.approx(ahead, abs=1e-7)
+    assert made.told()[0, 102, 0] == pytest.approx(ahead, abs=1e-7)
 
 
 def test_running_ahead_leaves_the_simulation_as_it_is(tmp_path):
@@ -203,7 +209,7 @@ def test_running_ahead_leaves_the_simulation_as_it_is(tmp_path):
     plain.run(Stream(path, ["x", "y"], 3), ticks=200)
     for name in plain.plan.sequence:
         for key, array in plain.parameters(name).items():
-            assert np.array_equal(array, made.sim.get(f"{name}.{key}")), (name, key)
+            assert np.array_equal(array, made.sim.get(f"{name}.{key}"), equal_nan=True), (name, key)
     assert np.array_equal(plain.curves.acc, made.sim.curves.acc)
 
 
@@ -223,14 +229,56 @@ def test_a_run_cut_short_tells_of_what_it_saw(tmp_path):
     path = write_csv(tmp_path / "x.csv", x=series())
     whole, part = forecasts(path, "x"), forecasts(path, "x", ticks=150)
     assert part.ticks == 150 and len(part.truth) == 151
-    assert np.allclose(part.forecast[1:], whole.forecast[1:151], atol=1e-6)
+    assert np.allclose(part.forecast[0, 1:], whole.forecast[0, 1:151], atol=1e-6)
     assert (part.scores()[0]["first"], part.scores()[0]["last"]) == (75, 149)
+
+
+def test_several_horizons_are_what_each_would_be_alone(tmp_path):
+    path = write_csv(tmp_path / "x.csv", x=series(), y=series(seed=1))
+    together = forecasts(path, ["x", "y"], [1, 3, 5])
+    assert together.horizons == (1, 3, 5) and together.forecast.shape == (3, 405, 2)
+    for row, h in enumerate((1, 3, 5)):
+        alone = forecasts(path, ["x", "y"], h)
+        for name in ("forecast", "rls", "last", "seasonal"):
+            both = getattr(together, name)[row, :400 + h], getattr(alone, name)[0]
+            assert np.allclose(*both, atol=1e-5, equal_nan=True), (name, h)
+        assert np.isnan(together.forecast[row, 400 + h:]).all()
+
+
+def test_values_that_are_absent_are_ticks_without_a_target(tmp_path):
+    x = series()
+    rows = ["" if t in (50, 51, 390) else repr(float(v)) for t, v in enumerate(x)]
+    (tmp_path / "x.csv").write_text("t,x\n" + "\n".join(f"{t},{row}" for t, row in enumerate(rows)) + "\n")
+    stream = Stream(tmp_path / "x.csv", "x", [1, 3], blanks="keep")
+    run = ForecastRun(Simulation(forecast_graph(["x"], 6, [1, 3]), on_bad="skip"), stream)
+    run.run(stream.length)
+    made = run.result()
+    assert np.isnan(made.truth[[50, 51, 390], 0]).all() and np.isfinite(made.forecast[0, 1:401]).all()
+    assert made.last[0, 52, 0] == x[49] and made.scores()[0]["ticks"] == 199
+    assert made.scores()[0]["nrmse"] < made.scores()[0]["nrmse_last"]
+
+
+def test_the_calendar_is_that_of_the_outcome(tmp_path):
+    # a day that begins and ends at its hours: nothing of that is in the steps before
+    n = 24 * 60
+    hours = np.arange(n) % 24
+    x = 5.0 * ((hours > 8) & (hours < 18)) + np.random.default_rng(0).normal(size=n) * 0.1
+    stamps = np.datetime64("2024-01-01T00") + np.arange(n) * np.timedelta64(1, "h")
+    (tmp_path / "x.csv").write_text("when,x\n" + "\n".join(f"{t},{v}" for t, v in zip(stamps, x, strict=True)))
+    scores = []
+    for day in (0, 24):
+        stream = Stream(tmp_path / "x.csv", "x", [1, 3], time="when", time_of_day=day)
+        graph = forecast_graph(["x"], 2, [1, 3], calendar={"day": day})
+        run = ForecastRun(Simulation(graph), stream)
+        run.run(stream.length)
+        scores.append([row["nrmse"] for row in run.result().scores()])
+    assert (np.array(scores[1]) < 0.8 * np.array(scores[0])).all(), scores
 
 
 def test_columns_without_a_region_of_their_own_are_left_out(tmp_path):
     path = write_csv(tmp_path / "x.csv", x=series(), y=series(seed=1))
     stream = Stream(path, ["x", "y"])
-    assert Forecaster(Simulation(forecast_graph(["x"])), stream).columns == ["x"]
+    assert ForecastRun(Simulation(forecast_graph(["x"])), stream).columns == ["x"]
 
 
 def test_the_shared_region_matters_to_a_column_that_follows_another(tmp_path):
@@ -251,7 +299,7 @@ def test_the_shared_region_matters_to_a_column_that_follows_another(tmp_path):
     assert scores[0] < 0.75 * scores[1]
 
 
-# --- baselines and scores ---
+# --- RLS-AR, scores, pictures ---
 
 @pytest.mark.parametrize("horizon", [1, 3])
 def test_rls_has_the_weights_of_ridge_regression_at_every_tick(horizon):
@@ -285,34 +333,19 @@ def test_nrmse_is_the_error_in_standard_deviations_of_the_truth():
     assert np.isnan(nrmse([2, 2], [1, 1])) and np.isnan(nrmse([np.nan], [1]))
 
 
-def table(**changes):
-    truth = np.array([[1.0], [2.0], [3.0], [5.0], [np.nan]])
-    last = np.array([[np.nan], [1.0], [2.0], [3.0], [5.0]])
-    return Forecasts(["x"], 1, **{"truth": truth, "forecast": truth - 0.5, "last": last, "rls": truth + 1.0, **changes})
-
-
-def test_scores_are_of_the_second_half():
-    (row,) = table().scores()
-    assert row == {"column": "x", "nrmse": 0.5, "nrmse_last": pytest.approx(np.sqrt(2.5)), "nrmse_rls": 1.0,
-                   "first": 2, "last": 3}
-    text = table().table_text()
-    assert text.splitlines()[2].split() == ["x", "0.5000", "1.5811", "1.0000"]
-    assert "NRMSE 1 tick ahead, ticks 2 to 3: root mean squared error over the standard deviation" in text
-
-
-def test_a_csv_holds_every_tick_and_the_one_beyond(tmp_path):
-    table(forecast=np.full((5, 1), 0.25)).to_csv(tmp_path / "f.csv")
-    rows = list(csv.DictReader((tmp_path / "f.csv").open()))
-    assert [row["tick"] for row in rows] == ["0", "1", "2", "3", "4"]
-    assert rows[0] == {"tick": "0", "column": "x", "truth": "1", "forecast": "0.25", "last value": "", "RLS-AR": "2"}
-    assert rows[4]["truth"] == "" and rows[4]["last value"] == "5"
-
-
 def test_the_picture_has_a_panel_for_each_column(tmp_path):
     made = forecasts(write_csv(tmp_path / "x.csv", x=series(), y=series(seed=1)), ["x", "y"], ticks=60)
     figure = made.plot()
     assert len(figure.axes) == 2
-    assert [text.get_text() for text in figure.axes[1].texts][0] == "y"
+    assert [text.get_text() for text in figure.axes[1].texts][0] == "y · 1 tick ahead"
+
+
+def test_the_picture_of_many_horizons_ends_with_a_fan(tmp_path):
+    made = forecasts(write_csv(tmp_path / "x.csv", x=series()), ["x"], list(range(1, 9)))
+    titles = [axes.texts[0].get_text() for axes in made.plot().axes]
+    assert titles == ["x · 1 tick ahead", "x · 8 ticks ahead", "x · all that was forecast at the last tick"]
+    fan = made.plot().axes[2].lines[1].get_ydata()
+    assert fan[0] == made.truth[399, 0] and fan[1:].tolist() == [made.forecast[k, 400 + k, 0] for k in range(8)]
 
 
 # --- published series ---
@@ -323,7 +356,7 @@ def test_the_picture_has_a_panel_for_each_column(tmp_path):
 ])
 def test_goals_on_real_series(data_dir, name, column, lags, goal, last):
     stream = Stream(data_dir / "series" / f"{name}.csv", column, blanks="skip")
-    made = Forecaster(Simulation(forecast_graph([column], lags)), stream)
+    made = ForecastRun(Simulation(forecast_graph([column], lags)), stream)
     made.run(stream.length)
     (row,) = made.result().scores()
     print(row)

@@ -389,7 +389,7 @@ def test_a_run_of_delays_stands_for_an_edge_each():
     graph.add_source("price", size=1)
     graph.add_region("next", kind="delta", predicts="price",
                      context=["price@1..3", {"from": "price@48..49", "why": "a day ago"}, ("price@7..7", "dense")])
-    found = {data["delay"]: data["why"] for _, _, data in graph.in_edges("next", data=True) if data["role"] == "context"}
+    found = {data["delay"]: data["why"] for *_, data in graph.in_edges("next", data=True) if data["role"] == "context"}
     assert found == {1: "", 2: "", 3: "", 7: "", 48: "a day ago", 49: "a day ago"}
     with pytest.raises(GraphError, match=r"a run of delays @first..last must have first <= last \(got 'price@3..1'\)"):
         graph.add_region("bad", kind="delta", predicts="price", context="price@3..1")

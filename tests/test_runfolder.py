@@ -125,12 +125,12 @@ def test_a_run_of_no_ticks_is_written_too(tmp_path):
 def test_files_of_an_earlier_run_go_and_others_stay(tmp_path):
     values = np.ones((4, 1))
     files = runfolder.write(tmp_path, simulation(), {}, None, Forecasts(["x"], 1, values, values, values, values))
-    assert files[-2:] == ["forecast.csv", "forecast.png"]
+    assert files[-3:] == ["forecast.csv", "forecast_scores.csv", "forecast.png"]
     assert json.loads((tmp_path / "summary.json").read_text())["forecast"]["horizon"] == 1
     (tmp_path / "notes.txt").write_text("mine")
     runfolder.write(tmp_path, simulation(), {})
     left = {path.name for path in tmp_path.iterdir()}
-    assert "notes.txt" in left and not left & {"forecast.csv", "forecast.png"}
+    assert "notes.txt" in left and not left & {"forecast.csv", "forecast_scores.csv", "forecast.png"}
 
 
 def test_a_full_disk_leaves_the_files_that_were_there(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import cortexsim as cs
 from benchmarks.measures import LeftOut, Result
 from cortexsim import datasets
 from cortexsim.errors import FileError
-from cortexsim.forecasting import Forecaster, default_lags, forecast_graph
+from cortexsim.forecasting import ForecastRun, default_lags, forecast_graph
 from cortexsim.sources.changes import Stream
 
 
@@ -39,7 +39,7 @@ def forecast(file: str, column: str) -> Result:
     """
     stream = Stream(data_file("series", file), column, blanks="skip")
     graph = forecast_graph(list(stream.columns), default_lags(stream.length))
-    forecaster = Forecaster(cs.Simulation(graph, seed=0), stream)
+    forecaster = ForecastRun(cs.Simulation(graph, seed=0), stream)
     forecaster.run(stream.length)
     (scores,) = forecaster.result().scores()
     return Result(scores["nrmse"], {"last value": scores["nrmse_last"], "online RLS": scores["nrmse_rls"]})
