@@ -255,7 +255,8 @@ def _axis_map(meaning: str, was: Shapes, now: Shapes, n_old: int, n_new: int) ->
     """Which old places of an axis go where: by edge for the gathered vectors, else one to one."""
     if meaning == "field":
         olds_at, news_at = _field_places(was), _field_places(now)
-        kept = [(olds_at[key], place) for key, place in news_at.items() if key in olds_at]
+        # an array that goes along with these weights may be empty
+        kept = [(olds_at[key], place) for key, place in news_at.items() if key in olds_at and n_old and n_new]
         nothing = np.zeros(0, np.int64)
         return np.concatenate([nothing, *[a for a, _ in kept]]), np.concatenate([nothing, *[b for _, b in kept]])
     role = {"dense": "context"}.get(meaning, meaning)

@@ -14,6 +14,7 @@ import numpy as np
 import naive_memory
 import naive_settling
 import naive_squares
+import naive_steps
 
 
 def patches(r: Any, edge: np.ndarray) -> np.ndarray:
@@ -61,7 +62,10 @@ def delta_update(r: Any) -> None:
     x = r.context.astype(float) if r.sparse else dense
     e = r.error.astype(float)
     change = 0.0
-    if r.learn:
+    if r.step_size in (naive_steps.IDBD, naive_steps.AUTOSTEP):
+        change = naive_steps.learn_by_rates(r, dense, fields) if r.learn else 0.0
+        r.score[6] = r.share[0]
+    elif r.learn:
         length = np.full(len(e), (x**2).sum()) + sum((patch**2).sum(axis=1) for _, patch, _ in fields)
         step = np.full(len(e), float(r.learning_rate))
         if r.normalise:

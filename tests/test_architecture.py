@@ -55,8 +55,8 @@ ORDER = [
 ARROWS_ALLOWED = {("curves", "plot")}
 
 # Intrinsics become part of the code that calls them; bookkeeping.py, adapting.py and scoring.py of the driver's loop,
-# which is stamped with their text. test_cached_code.py shows that an edit of any reaches that code all the same; of any other
-# file of the package nothing may be used.
+# which is stamped with their text. test_cached_code.py shows that an edit of any reaches that code all the same; of any
+# other file of the package nothing may be used.
 STAMPED = {(module.__name__, name) for module in (cortexsim.bookkeeping, cortexsim.adapting, cortexsim.scoring)
            for name in dir(module) if not name.startswith("_")}
 DRIVER = ("driver.py", "scoring.py", "adapting.py")

@@ -10,6 +10,7 @@ from cortexsim import runfolder
 from cortexsim.cli_show import rates_text
 from cortexsim.errors import KindError
 from cortexsim.kinds import delta
+from cortexsim.weight_rates import AUTOSTEP, IDBD, RULES
 
 TICKS = 600
 
@@ -134,6 +135,10 @@ def test_the_run_folder_and_show_tell_the_rates(tmp_path, capsys):
     fixed.run(inputs())
     assert "learning_rates.png" not in runfolder.write(tmp_path, fixed, {}, None)
     assert not (tmp_path / "learning_rates.png").exists()
+
+
+def test_the_rules_of_single_weights_have_the_numbers_that_compiled_code_holds():
+    assert [RULES.index(name) for name in ("idbd", "autostep")] == [IDBD, AUTOSTEP]
 
 
 def test_rates_are_told_largest_first_and_many_alike_together():
