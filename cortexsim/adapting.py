@@ -30,6 +30,7 @@ from cortexsim.bookkeeping import (
     RATE_RULE,
     SCORE_AT,
     SCORED_RATE,
+    STANDING,
     UPDATES,
     VIEW,
     W_CONTEXT,
@@ -42,6 +43,8 @@ compiled = njit(forceinline=True, **DRIVER_FLAGS, **INNER)
 called = njit(**DRIVER_FLAGS, **INNER)
 # over how many updates the error is averaged that tells how much a change of it is
 MEMORY = 1000.0
+# the share, at an update, of its way up to the rate that the rate goes for which the trace stands
+FOLLOW = 1e-4
 f32 = np.float32
 
 
@@ -69,7 +72,7 @@ def adapt(T, r):
         rate = T.defaults[word] * math.exp(reals[regions[r, META_RATE]] * _gain(T, r))
     rate = min(max(rate, reals[at + LOW_RATE]), reals[at + HIGH_RATE])
     if regions[r, RATE_RULE] != 1:
-        _follow(T, r, f32(rate / T.defaults[word]))
+        _follow(T, r, rate, T.defaults[word])
     # where modulators drive it, it starts from here at the next tick
     T.defaults[word] = rate
     reals[word] = rate
@@ -86,12 +89,20 @@ def _silent(T, r):
 
 
 @compiled
-def _follow(T, r, ratio):
-    """Let the trace follow the rate, as if the rate now in use had been in use all the time.
+def _follow(T, r, rate, old):
+    """Let the trace follow the rate down, as if the rate now in use had been in use all the time.
 
     Else it keeps what a former, larger rate did wrong, forgets that ever more slowly as the rate falls, and pushes the
-    rate down for ever.
+    rate down for ever. It does not follow it up, or the two would drive each other; the rate for which it stands comes
+    after by and by, so that it is no loss that a rate falls to where it was a while ago.
     """
+    place = T.regions[r, SCORE_AT] + STANDING
+    standing = T.reals[place] if T.reals[place] > 0.0 else old
+    if rate >= standing:
+        T.reals[place] = standing * (rate / standing) ** FOLLOW
+        return
+    ratio = f32(rate / standing)
+    T.reals[place] = rate
     _, _, n = _vector(T, r, OUTER_WORD)
     _, _, m = _vector(T, r, INNER_WORD)
     at = np.int64(T.regions[r, GRADIENT_AT])

@@ -53,12 +53,12 @@ P_REGION, P_PORT, P_EVERY, P_TO, P_SIZE = range(5)
  MOVED, RATE_SUM, ANOMALY, ANOMALY_TICKS) = range(15)
 N_CURVE = 15
 # what a kernel writes into its score, and the places of free energy, movement, learning rate and anomaly in it; after
-# it the energy where the trial began, and of a rate that changes: what was set, its updates and their mean error, and
-# its limits
+# it the energy where the trial began, and of a rate that changes: what was set, its updates and their mean error, the
+# rate that its trace stands for, and its limits
 N_SCORE = 8
-(SCORED_ENERGY, SCORED_MOVE, SCORED_RATE, SCORED_ANOMALY, FIRST_ENERGY, BASE_RATE, UPDATES, MEAN_ERROR, LOW_RATE,
- HIGH_RATE) = range(4, 14)
-N_REALS = 14
+(SCORED_ENERGY, SCORED_MOVE, SCORED_RATE, SCORED_ANOMALY, FIRST_ENERGY, BASE_RATE, UPDATES, MEAN_ERROR, STANDING,
+ LOW_RATE, HIGH_RATE) = range(4, 15)
+N_REALS = 15
 
 TABLE_SCALARS = ("learn", "scoring", "bin_start", "bin_shift", "trial_length", "trial_start", "score_at",
                  "energy_at", "init_mask", "record_start",

@@ -14,6 +14,7 @@ costs as much as one more unit. In the names of the code, for ``n`` units with d
     s = u e,    d_i = h x / n + hb_i,    total = h x sum_i s_i + sum_i s_i hb_i,    energy = (sum_i s_i)^2
     h <- h + step sum_i (s_i - d_i) x,    hb_i <- hb_i + step (s_i - d_i)      step as the kind makes it
     gain = total / max(energy, its mean over 1000 updates), cut to -1..1
+    if rate < standing: h, hb <- (rate / standing) of them, standing <- rate;  else standing follows the rate slowly
 
 The cosine of successive gradients, which Baydin et al. (2018) multiply the rate by, is right only where samples are
 independent: where each resembles the last, a large step always helps the next one, and the rate runs away.
@@ -53,7 +54,7 @@ class StepSize:
 
     step_size: str = hyper("fixed", "how the learning rate changes as the region learns", choices=STEP_SIZES,
                            structural=True)
-    meta_rate: float = hyper(0.01, "how fast a rate that learns changes, relative to itself", low=0.0, high=1.0,
+    meta_rate: float = hyper(0.02, "how fast a rate that learns changes, relative to itself", low=0.0, high=1.0,
                              scale="log", unit="1/update")
     decay_time: float = hyper(10_000.0, "updates after which a decayed rate is half of what it was", low=1.0, high=1e12,
                               scale="log", unit="updates")

@@ -345,7 +345,7 @@ class Memory:
         if key == "learning_rate":
             # a rate that changes starts from here
             place = self.view_at[name] + self.layouts[name].n_words
-            self.reals[place + d.BASE_RATE], self.reals[place + d.UPDATES] = field.encode(value), 0.0
+            self.reals[place + d.BASE_RATE : place + d.STANDING + 1] = field.encode(value), 0.0, 0.0, 0.0
 
     def _fill_order(self) -> None:
         steps, unit_start = [], [0]

@@ -35,7 +35,7 @@ class Region:
         self.due, self.seen, self.reset = 0, 0, True
         self.score = np.zeros(8)
         # of a learning rate that changes: updates so far; traces of the weights and constants, and the mean error
-        self.updates, self.trace = 0, None
+        self.updates, self.trace, self.standing = 0, None, 0.0
         self.view: Any = None
         self.last_target = np.zeros(plan.shapes.n_target)
         self.mean_target = np.zeros(plan.shapes.n_target)
@@ -260,10 +260,14 @@ class Reference:
         else:
             rate *= np.exp(view.meta_rate * self.gain(region))
         low, high = max(field.low or 1e-6, 1e-6), 1e6 if field.high is None else field.high
+        rate = float(np.clip(rate, low, high))
         if rule == "hypergradient":
+            # the trace follows the rate down at once; the rate it stands for follows it up slowly
+            standing = region.standing or region.values["learning_rate"]
             for trace in region.trace[:2]:
-                trace *= np.clip(rate, low, high) / region.values["learning_rate"]
-        region.values["learning_rate"] = float(np.clip(rate, low, high))
+                trace *= min(1.0, rate / standing)
+            region.standing = rate if rate < standing else standing * (rate / standing) ** 1e-4
+        region.values["learning_rate"] = rate
 
     def gain(self, region: Region) -> float:
         """The share by which the squared error of the sum of all units, with their signs, falls with log rate."""

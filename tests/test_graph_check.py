@@ -159,7 +159,8 @@ def test_messages_of_connect(graph, arguments, text):
 
 @pytest.mark.parametrize(("options", "text"), [
     ({"role": "modulator"}, "edge 'retina.value@1->L:modulator': a modulator needs hyper=, the hyperparameter that it "
-                            "drives; of kind 'graph_examples:Settling': learning_rate, steps, rule, step_size, meta_rate, decay_time"),
+                            "drives; of kind 'graph_examples:Settling': learning_rate, steps, rule, step_size, "
+                            "meta_rate, decay_time"),
     ({"role": "modulator", "hyper": "learning"},
      "edge 'retina.value@1->L:modulator': kind 'graph_examples:Settling' has no hyperparameter 'learning'; "
      "did you mean 'learning_rate'?"),
