@@ -25,6 +25,7 @@ from cortexsim.bookkeeping import (
     MEAN_ERROR,
     META_RATE,
     NORMALISED,
+    ON,
     OUTER_WORD,
     RATE,
     RATE_RULE,
@@ -34,13 +35,12 @@ from cortexsim.bookkeeping import (
     UPDATES,
     VIEW,
     W_CONTEXT,
+    W_LEARN,
 )
 from cortexsim.native import DRIVER_FLAGS, INNER
 from cortexsim.rows import dot, learn
 
 compiled = njit(forceinline=True, **DRIVER_FLAGS, **INNER)
-# a function of its own: most regions never come here
-called = njit(**DRIVER_FLAGS, **INNER)
 # over how many updates the error is averaged that tells how much a change of it is
 MEMORY = 1000.0
 # the share, at an update, of its way up to the rate that the rate goes for which the trace stands
@@ -57,7 +57,14 @@ def rate_used(T, r):
     return T.reals[T.regions[r, RATE]] if T.regions[r, RATE] >= 0 else 0.0
 
 
-@called
+@compiled
+def due(T, r):
+    """Whether a region has a rate that changes, and has been called and may learn at this tick."""
+    regions = T.regions
+    return regions[r, RATE_RULE] != 0 and T.words[regions[r, VIEW] + W_LEARN] != 0 and T.status[r, ON] & 1 == 1
+
+
+@compiled
 def adapt(T, r):
     """Change the learning rate of a region that has just made a step."""
     regions, reals = T.regions, T.reals

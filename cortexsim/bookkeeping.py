@@ -37,7 +37,7 @@ PREDICTION, ERROR, STATE, RECONSTRUCTION, FEEDBACK_OUT = np.arange(5)
 SILENT, NONE = np.int64(-1), np.int64(0)
 N_REGION = 64
 # columns of `kernels`: addresses, 0 where there is none, in the order of kind.KERNELS
-PREDICT, COMPARE, UPDATE, TICK, FLUSH = range(5)
+PREDICT, COMPARE, UPDATE, TICK, FLUSH, ADAPT = range(6)
 # columns of `edges`
 (E_COUNT, E_COUNT_MASK, E_SIGNAL, E_SIZE, E_MASK, E_DELAY, E_START, E_LENGTH, E_INDEX, E_TO, E_CUT, E_SPAN, E_SILENT,
  E_PRESENT, E_DIRECT, E_LIST, E_WORD, E_SET) = range(18)
@@ -58,7 +58,8 @@ N_CURVE = 15
 N_SCORE = 8
 (SCORED_ENERGY, SCORED_MOVE, SCORED_RATE, SCORED_ANOMALY, FIRST_ENERGY, BASE_RATE, UPDATES, MEAN_ERROR, STANDING,
  LOW_RATE, HIGH_RATE) = range(4, 15)
-N_REALS = 15
+# then what the code that changes rates is called with: the address of the tables, and the region
+RATE_JOB, N_REALS = 15, 17
 
 TABLE_SCALARS = ("learn", "scoring", "bin_start", "bin_shift", "trial_length", "trial_start", "score_at",
                  "energy_at", "init_mask", "record_start",

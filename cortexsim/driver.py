@@ -13,7 +13,9 @@ from typing import Any
 
 from numba import njit, prange
 
+from cortexsim.adapting import adapt, due
 from cortexsim.bookkeeping import (
+    ADAPT,
     COMPARE,
     CYCLES,
     FLUSH,
@@ -21,6 +23,8 @@ from cortexsim.bookkeeping import (
     PREDICT,
     PROBE,
     PROBE_END,
+    RATE_JOB,
+    SCORE_AT,
     TABLES,
     TICK,
     TIMED,
@@ -45,6 +49,7 @@ TIMED_EVERY = 32
 # block, and whether to run predictions only; the last name makes cached code new when a file that went into it changes
 JOB = Layout([(name, "int") for name in ("tables", "first", "last", "start", "end", "block", "only",
                                          f"stamp_{STAMP}")], ())
+RATE_JOB_VIEW = Layout([(name, "int") for name in ("tables", "region", f"stamp_{STAMP}")], ())
 START, END, BLOCK = (JOB.word[name] for name in ("start", "end", "block"))
 
 
@@ -70,6 +75,8 @@ def _advance(T, r, step, t):
                 call(kernels[r, TICK if fused else UPDATE], pointer)
         if status[r, ON] and (step == -1 or step == 2):
             finish(T, r, t)
+            if due(T, r):
+                call(kernels[r, ADAPT], T.words_address + 8 * (regions[r, SCORE_AT] + RATE_JOB))
     if regions[r, PROBE_END] > regions[r, PROBE] and (step == -1 or step == 2):
         record(T, r, t)
 
@@ -107,6 +114,16 @@ def flush(j: Any) -> None:
         if T.kernels[r, FLUSH]:
             call(T.kernels[r, FLUSH], T.words_address + 8 * T.regions[r, VIEW])
     restore(former)
+
+
+def change_rate(j: Any) -> None:
+    """Change the learning rate of one region: called by address, since most graphs have none that changes."""
+    adapt(tables_at(j.tables), j.region)
+
+
+def prepare_rates() -> int:
+    """Compile `change_rate`, or load it from numba's cache; returns its address."""
+    return address(change_rate, RATE_JOB_VIEW, DRIVER_FLAGS)
 
 
 def prepare() -> tuple[int, int]:

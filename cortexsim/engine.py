@@ -117,11 +117,11 @@ class Engine:
             return
         self.why_fallback = native.self_test()
         for name, row in self.memory.row.items():
-            kind = self.plan.regions[name].kind
+            kind, hyper = self.plan.regions[name].kind, self.plan.regions[name].hyper
             cells = self.memory.kernels[row]
-            fused = name in self.plan.order.fused and kind.kernel("tick") is not None
+            fused = name in self.plan.order.fused and kind.kernel("tick", hyper) is not None
             for column, step in enumerate(KERNELS):
-                kernel = kind.kernel(step)
+                kernel = kind.kernel(step, hyper)
                 # a fused region still predicts alone: before its outcome is known, and where that is absent
                 unused = step in ("compare", "update") if fused else step == "tick"
                 if kernel is None or unused:
@@ -132,8 +132,19 @@ class Engine:
                     cells[column] = native.address(kernel, self.memory.layouts[name])
         if not self.why_fallback:
             self._driver = driver.prepare()
+            self._prepare_rates()
         self._fixed_tables()
         self.ready = True
+
+    def _prepare_rates(self) -> None:
+        """The code that changes learning rates, compiled where a region has one that changes."""
+        memory = self.memory
+        rows = np.flatnonzero(memory.regions[:, d.RATE_RULE])
+        if not len(rows):
+            return
+        memory.kernels[rows, d.ADAPT] = driver.prepare_rates()
+        place = memory.regions[rows, d.SCORE_AT] + d.RATE_JOB
+        memory.words[place], memory.words[place + 1] = self._words.ctypes.data, rows
 
     def _fixed_tables(self) -> None:
         """Write the driver's tables, as far as they never change."""

@@ -13,8 +13,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from cortexsim import adapting, native, scoring
 from cortexsim import bookkeeping as d
-from cortexsim import native, scoring
 
 
 @cache
@@ -35,7 +35,8 @@ def _call(engine: Any, r: int, step: str) -> None:
     name = engine.names[r]
     layout = memory.layouts[name]
     at = memory.view_at[name]
-    kernel = engine.plan.regions[name].kind.kernel(step)
+    region = engine.plan.regions[name]
+    kernel = region.kind.kernel(step, region.hyper)
     with np.errstate(all="ignore"):
         _compiled(kernel)(layout.namespace(memory.words[at : at + layout.n_words]))
 
@@ -60,6 +61,8 @@ def _advance(engine: Any, T: Any, r: int, step: int, t: int) -> None:
                 _call(engine, r, "tick" if fused else "update")
         if status[d.ON] and last:
             _open(scoring.finish)(T, r, t)
+            if _open(adapting.due)(T, r):
+                _open(adapting.adapt)(T, r)
     if last:
         _open(scoring.record)(T, r, t)
 

@@ -21,6 +21,7 @@ A *kind* is a learning rule with its dynamics. It is a module (or any object wit
 ``GOES_ON``         True: its state goes on at ticks without a target
 ``WRITES_FEEDBACK`` True: it writes ``feedback``, one slice per context edge
 ``AXES``            optional: what each axis of an array means, so that learned values survive an edit of the graph
+``kernels``         optional: ``kernels(hyper) -> dict``, kernels that stand in for others with these hyperparameters
 ``notices``         optional: ``notices(hyper, arrays) -> dict``, what its user should know: that a cap is reached
 ``cost``            optional: ``cost(hyper, shapes) -> (flops, bytes)`` per tick
 ==================  ==============================================================================================
@@ -140,9 +141,14 @@ class Kind:
         score = self._get("SCORE", "mse")
         return score(self._hyper(values)) if callable(score) else score
 
-    def kernel(self, step: str) -> Callable[[Any], None] | None:
-        """The plain Python function of a kernel, or None where the kind does not bring it."""
-        return self._get(step)
+    def kernel(self, step: str, values: dict[str, Any] | None = None) -> Callable[[Any], None] | None:
+        """The plain Python function of a kernel, or None where the kind does not bring it.
+
+        `values` are the checked hyperparameters of a region: its kind may have ``kernels`` of their own for some.
+        """
+        own = self._get("kernels")
+        others = own(self._hyper(values)) if own is not None and values is not None else {}
+        return others.get(step, self._get(step))
 
     def hyper_fields(self) -> dict[str, HyperField]:
         """Its hyperparameters by name, in the order of declaration; then those of a learning rate, if it has one."""

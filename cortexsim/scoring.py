@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from cortexsim.adapting import adapt, rate_used
+from cortexsim.adapting import rate_used
 from cortexsim.bookkeeping import (
     ANOMALY,
     ANOMALY_TICKS,
@@ -45,7 +45,6 @@ from cortexsim.bookkeeping import (
     PREDICTION,
     PROBE,
     PROBE_END,
-    RATE_RULE,
     RATE_SUM,
     RECONSTRUCTION,
     RESET,
@@ -118,8 +117,6 @@ def finish(T, r, t):
             T.curves[r, k, LEARNED] += 1
             T.curves[r, k, STEP_SIZE] += T.reals[regions[r, SCORE_AT] + 1]
             T.curves[r, k, RATE_SUM] += rate_used(T, r)
-        if regions[r, RATE_RULE]:
-            adapt(T, r)
     energy = T.reals[regions[r, SCORE_AT] + SCORED_ENERGY]
     if T.scoring and math.isfinite(energy):
         if place == T.energy_at:

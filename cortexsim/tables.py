@@ -12,7 +12,7 @@ from cortexsim import views
 from cortexsim.arena import Arena
 from cortexsim.errors import GraphError, KindError
 from cortexsim.fields import as_sheet
-from cortexsim.kind import KERNELS, PORTS, Kind
+from cortexsim.kind import PORTS, Kind
 from cortexsim.plan import EdgePlan, Plan, RegionPlan, ring_length
 from cortexsim.step_sizes import STEP_SIZES, limits, signs, trace_size
 
@@ -188,7 +188,7 @@ class Memory:
         # int32: the tables of a large graph compete with its weights for the caches
         self.regions = np.zeros((n, d.N_REGION), np.int32)
         self.edges = np.zeros((max(1, len(self.plan.edges)), d.N_EDGE), np.int32)
-        self.kernels = np.zeros((n, len(KERNELS)), np.int64)
+        self.kernels = np.zeros((n, d.ADAPT + 1), np.int64)
         self.limits = np.zeros((len(self.edges), 2), np.float64)
         row = 0
         for name in self.row:

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from cortexsim.native import exact
-from cortexsim.rows import add, blend, copy, dot
+from cortexsim.rows import add, blend, clear, copy, dot
 from cortexsim.step_sizes import STEP_SIZES
 
 #: All rules of a kind that offers these: those of the driver come first.
@@ -132,3 +132,90 @@ def learn_by_rates(rule, keep, push, square, part, bound, weights, rate, trace, 
     blend(trace, at, n, f32(0.0), trace, at, part, 0)
     add(trace, at, n, push, 0)
     return dot(push, 0, push, 0, n)
+
+
+# -------------------------------------------------------------------------------------------- the weights of a region
+
+@exact
+def _row(r, weights, rate, trace, size, at, n, unit, learns):
+    """Change the rates of a row of weights, or learn with them: all of one unit, or (-1) one of each unit."""
+    push, square, part, bound, limit, rule = r.push, r.square, r.part, r.bound, r.limit, r.step_size
+    if learns:
+        for j in range(n):
+            limit[j] = bound[j if unit < 0 else unit]
+        return learn_by_rates(rule, f32(1.0) - r.decay, push, square, part, limit, weights, rate, trace, at, n)
+    adapt_rates(rule, r.meta_rate, push, square, part, limit, rate, trace, size, at, n)
+    if unit < 0:
+        blend(bound, 0, n, f32(1.0), rate, at, square, 0)
+    else:
+        bound[unit] += dot(rate, at, square, 0, n)
+    return f32(0.0)
+
+
+@exact
+def _field_rows(r, k, learns):
+    """All rows of an edge with a field; weights that are shared learn from the mean of their positions."""
+    x, e, push, square, bound, edges = r.context, r.error, r.push, r.square, r.bound, r.context_edges
+    here, rows, width, features = edges[k, 0], edges[k, 2], edges[k, 3], e.shape[0] // max(1, edges[k, 2])
+    together, squared = rows if edges[k, 4] else 1, f32(0.0)
+    for i in range(e.shape[0] // together if rows > 0 else 0):
+        clear(push, 0, width)
+        clear(square, 0, width)
+        before = least = bound[i]
+        for unit in range(i, i + together * features, features):
+            first = here + unit // features * width
+            for j in range(width):
+                push[j] += e[unit] * x[first + j] / f32(together)
+                square[j] += x[first + j] * x[first + j] / f32(together)
+            least = min(least, bound[unit])
+        bound[i] = least if learns else before
+        squared += _row(r, r.V, r.V_rate, r.V_trace, r.V_size, r.V_start[k] + i * width, width, i, learns)
+        share = bound[i] - before
+        bound[i] = before
+        for unit in range(i, i if learns else i + together * features, features):
+            bound[unit] += share
+    return squared
+
+
+@exact
+def _rows(r, learns):
+    """All rows of weights but those of dense edges, one after the other; returns the squared size of the update."""
+    x, e, push, square, active, n, squared = r.context, r.error, r.push, r.square, r.active, r.error.shape[0], f32(0.0)
+    for k in range(r.context_edges.shape[0] if r.V.shape[0] else 0):
+        squared += _field_rows(r, k, learns)
+    for k in range(-1 if r.bias == 1 else 0, active.shape[0] if r.sparse == 1 else 0):
+        # the constant is one more input
+        value = x[active[k]] if k >= 0 else f32(1.0)
+        for i in range(n):
+            push[i], square[i] = e[i] * value, value * value
+        if k >= 0:
+            squared += _row(r, r.Wt, r.Wt_rate, r.Wt_trace, r.Wt_size, active[k] * n, n, -1, learns)
+        else:
+            squared += _row(r, r.b, r.b_rate, r.b_trace, r.b_size, 0, n, -1, learns)
+    return squared
+
+
+@exact
+def learn_each(r):
+    """Learn all weights of a region of ``delta``, each with its rate; returns the squared size of the update."""
+    x, e, bound, push, n, m = r.context, r.error, r.bound, r.push, r.error.shape[0], r.W.shape[1]
+    total, squared = 0.0, f32(0.0)
+    # numbers so large that their products overflow teach nothing
+    if not dot(e, 0, e, 0, n) * (f32(1.0) + dot(x, 0, x, 0, x.shape[0])) < f32(1e36):
+        return squared
+    clear(bound, 0, n)
+    _rows(r, False)
+    blend(r.square, 0, m, f32(0.0), x, 0, x, 0)
+    for i in range(n):
+        # the dense weights of a unit come last, so that they learn while they are still at hand
+        for learns in range(2):
+            if learns:
+                total += bound[i]
+                bounded = r.step_size == AUTOSTEP or r.normalise == 1
+                bound[i] = f32(1.0) / max(bound[i], f32(1.0)) if bounded else f32(1.0)
+            for j in range(m):
+                push[j] = e[i] * x[j]
+            if m > 0:
+                squared += _row(r, r.W, r.W_rate, r.W_trace, r.W_size, i * m, m, i, learns == 1)
+    r.share[0] = total / n
+    return squared + _rows(r, True)

@@ -42,7 +42,7 @@ class Region:
         # ticks, loss, loss of last value, loss of running mean, update, dead, saturated, ticks learned
         self.curve = np.zeros(8)
         twin = TWINS.get(plan.kind.name)
-        self.kernels = twin or SimpleNamespace(**{step: plan.kind.kernel(step) for step in STEPS})
+        self.kernels = twin or SimpleNamespace(**{step: plan.kind.kernel(step, plan.hyper) for step in STEPS})
         self.sparse = bool(plan.hyper.get("sparse", False) or getattr(plan.kind.namespace, "SPARSE_CONTEXT", False))
         self.lists = getattr(plan.kind.namespace, "LISTS", None)
 

@@ -19,7 +19,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 COMPILERS = {"njit", "jit", "cfunc", "vectorize", "guvectorize", "stencil", "register_jitable", "helper", "exact",
              "intrinsic", "overload", "overload_method", "overload_attribute", "lower_builtin", "lower_getattr",
              "lower_getattr_generic"}
-KERNELS = ("predict", "compare", "update", "tick", "flush")
+KERNELS = ("predict", "compare", "update", "tick", "flush", "update_by_rates", "tick_by_rates")
 # modules whose names compiled code may use: no release of cortexsim changes them
 FREE_MODULES = {"numpy", "numba", "llvmlite", *sys.stdlib_module_names}
 

@@ -71,7 +71,7 @@ INTRINSICS |= {(module.__name__, name) for module in (cortexsim.squares, cortexs
 INTRINSICS |= {("cortexsim.sweeps", "WRITERS"), ("cortexsim.vectors", "Code"), ("cortexsim.views", "TableType")}
 
 # what the contract of a kind defines, once for all kinds, in kind.py and docs/contract.md
-CONTRACT = (*KERNELS, "allocate", "ports", "cost", "notices", "SCORE", "SCORES")
+CONTRACT = (*KERNELS, "allocate", "ports", "cost", "kernels", "notices", "SCORE", "SCORES")
 
 # the plots; and glimpses.py asks matplotlib where its sample photograph lies
 MATPLOTLIB = ("plot.py", "plot_*.py", "sources/glimpses.py")
