@@ -148,7 +148,7 @@ def _draw_region(draw: Any, sketch: Sketch, name: str, names: list[str], pool: l
         # a memory asks for the sign of its target, which hangs on rounding where it is computed
         given = [signal for signal in _targets(sketch) if signal.split(".")[0] in sketch.known]
         options["predicts"], n_target, sheet = _draw_targets(draw, sketch, kind, hyper,
-                                                             given if kind.name.endswith("Memory") else None)
+                                                             given if kind.name.lower().endswith("memory") else None)
     if "context" in kind.roles:
         options["context"] = _draw_context(draw, sketch, kind, hyper, name, names, sheet)
     if "state" in kind.port_names and not (set(kind.port_names) & {"prediction"} and "target" in kind.roles) \
