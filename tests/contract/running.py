@@ -24,9 +24,7 @@ class Story:
         """What is not bit for bit the same."""
         found = [name for name, values in self.signals.items() if not same_bits(values, other.signals[name])]
         if arrays:
-            # the counters of a memory's lists tell how these were made: a copy makes them anew from what is learned
-            found += [name for name, values in self.arrays.items()
-                      if not name.endswith(".work") and not same_bits(values, other.arrays[name])]
+            found += [name for name, values in self.arrays.items() if not same_bits(values, other.arrays[name])]
             found += [f"curve of {name}" for name, values in self.curves.items()
                       if not same_bits(values, other.curves[name])]
         return found
