@@ -210,6 +210,22 @@ def _empty(r):
 
 
 @exact
+def forget(r):
+    """Leave nothing of the lists, not even how they came about: a run that goes on from here ends with the same bits.
+
+    The overlaps of the last prediction stay, for those who look: they do not depend on the lists' order.
+    """
+    if r.work[BUILT] == 0:
+        return
+    _empty(r)
+    for array in (r.chunks, r.position, r.next_of, r.previous_of, r.older, r.newer, r.touched, r.next_match, r.columns):
+        for k in range(array.shape[0]):
+            array[k] = 0
+    r.built_with[0] = f32(0.0)
+    r.work[BUILT] = 0
+
+
+@exact
 def rebuild(r):
     """Make lists and orders anew from what is learned."""
     changed, shift = 0, r.work[SHIFT]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import reference
 from benchmarks.experiments._memory_scenarios import Scenario, run_scenario
 from contract.running import Recorded, hash_of
 from cortexsim import segment_lists
+from cortexsim.encoders import RandomCodes
 from cortexsim.memory_cells import MemoryCells
 from memory_scenarios import PARAMS, SCENARIOS, compute, segment
 
@@ -301,3 +303,23 @@ def test_segments_made_by_hand_and_grown_are_told_apart():
     assert scenario.run([*segment("hand", 5, (0, 0.5), (1, 0.5)), compute(3), compute(2)]) == []
     assert scenario.name_of(scenario.segment("hand")) == "hand"
     assert len(scenario.cells.segments()) == 2 and scenario.cells.cell(scenario.segment("hand")) == 5
+
+
+def test_a_copy_in_the_middle_ends_with_the_bits_of_a_whole_run_in_every_array():
+    sequences = np.random.default_rng(3).integers(0, 6, 600)
+    codes = RandomCodes(6, size=60, active=6).encode(sequences)
+    graph = cs.RegionGraph()
+    graph.add_source("columns", size=60)
+    graph.add_region("tm", kind="temporal_memory", predicts="columns", context="tm.state@1", cells_per_column=4,
+                     activation_threshold=3, min_threshold=2, new_synapses=5, max_segments=200,
+                     predicted_decrement=0.02)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.RegionWarning)
+        whole, first = cs.Simulation(graph, seed=0), cs.Simulation(graph, seed=0)
+        whole.run({"columns": codes})
+        first.run({"columns": codes[:350]})
+        twin = first.copy()
+        twin.run({"columns": codes[350:]})
+    assert whole.get("tm.counters")[segment_lists.SYNAPSES] > 100
+    for name, values in whole.parameters("tm").items():
+        np.testing.assert_array_equal(twin.get(f"tm.{name}"), values, err_msg=name)

@@ -65,6 +65,7 @@ from cortexsim.segment_lists import (
     WON,
     WORK,
     count,
+    forget,
     is_on,
     match,
     rebuild,
@@ -344,4 +345,4 @@ def tick(r):
 
 def flush(r):
     """Forget what was made from the permanences: somebody may set them."""
-    r.work[BUILT] = 0
+    forget(r)
