@@ -119,7 +119,7 @@ def copy_simulation(sim: Any) -> Any:
     twin.engine = Engine(twin.plan, twin.memory, twin.curves.acc, twin.threads)
     twin.engine.learn = sim.engine.learn
     twin.recorder = Recorder()
-    twin._watch = copy.deepcopy(sim._watch)
+    twin._watch, twin._notices = copy.deepcopy(sim._watch), copy.deepcopy(sim._notices)
     twin.skipped = dict(sim.skipped)
     return twin
 

@@ -87,8 +87,6 @@ def prepare(options: Namespace) -> Job:
     table["ticks"] = ticks = count_ticks(ticks, stream, sim)
     forecaster = None
     if isinstance(stream, Series):
-        # a value that is absent is a tick without a target
-        sim.on_bad = "skip"
         forecaster = ForecastRun(sim, stream)
         if not forecaster.columns:
             forecaster = None

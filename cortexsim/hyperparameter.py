@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -103,7 +106,9 @@ def hyper(default: Any, doc: str, *, low: float | None = None, high: float | Non
     return dataclasses.field(default=default, metadata=extra)
 
 
-def hyper_fields(Hyper: type) -> dict[str, HyperField]:
+@cache
+def hyper_fields(Hyper: type) -> Mapping[str, HyperField]:
     """What a dataclass of hyperparameters declares, by name, in the order of declaration."""
-    return {f.name: HyperField(name=f.name, default=f.default, **f.metadata)
-            for f in dataclasses.fields(Hyper)}
+    # found once for each kind: online, regions that may have a notice ask at every tick
+    return MappingProxyType({f.name: HyperField(name=f.name, default=f.default, **f.metadata)
+                             for f in dataclasses.fields(Hyper)})

@@ -37,4 +37,4 @@ class Notices:
                 if (name, what) not in self._told:
                     self._told.add((name, what))
                     sim.curves.add_event(sim.tick, what, name, text)
-                    warnings.warn(f"region {name!r}: {text}", RegionWarning, stacklevel=7)
+                    warnings.warn(f"region {name!r}: {text}", RegionWarning, stacklevel=6)

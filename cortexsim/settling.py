@@ -9,7 +9,6 @@ import numpy as np
 
 from cortexsim import bookkeeping as d
 from cortexsim.errors import SettlingWarning
-from cortexsim.notices import Notices
 
 # a rise of the free energy by this share of its size is rounding
 ROUNDING = 1e-3
@@ -31,13 +30,11 @@ class Watch:
     """Holds the free energy at the end of trials against that at their start, as a simulation runs."""
 
     def __init__(self) -> None:
-        self._notices = Notices()
         self._seen: Any = None
         self._warned: set[tuple[str, Any]] = set()
 
     def look(self, sim: Any) -> None:
-        """Look at the trials since the last look; warn once of each region and rate. Pass notices on."""
-        self._notices.look(sim)
+        """Look at the trials since the last look; warn once of each region and rate."""
         if sim.plan.trial is None or not any(region.kind.settles for region in sim.plan.regions.values()):
             return
         sums = sim.curves.acc[..., [d.ENERGY_START, d.ENERGY, d.ENERGY_TICKS, d.MOVED]].sum(axis=1)

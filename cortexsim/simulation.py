@@ -14,6 +14,7 @@ from cortexsim.errors import InputError
 from cortexsim.graph import RegionGraph
 from cortexsim.inference import Inference, infer
 from cortexsim.looking import Looking
+from cortexsim.notices import Notices
 from cortexsim.plan import Plan, make_plan
 from cortexsim.probe import Recorder
 from cortexsim.settling import Watch
@@ -81,7 +82,7 @@ class Simulation(Looking):
         self.recorder = Recorder()
         self.tick = 0
         self.skipped: dict[str, int] = {}
-        self._watch = Watch()
+        self._watch, self._notices = Watch(), Notices()
         self._seconds_per_tick = 1e-3
 
     def _make_plan(self) -> Plan:
@@ -174,6 +175,7 @@ class Simulation(Looking):
             self.tick = stop
             self.curves.n_ticks = stop - self.curves.start
             self._watch.look(self)
+            self._notices.look(self)
             intake.check_diverged(self)
 
     def _call_length(self) -> int:

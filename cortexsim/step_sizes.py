@@ -31,6 +31,7 @@ first there, and the driver leaves the others to the kind.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +61,12 @@ class StepSize:
                               scale="log", unit="updates")
 
 
-def add_step_sizes(fields: dict[str, HyperField]) -> dict[str, HyperField]:
+def add_step_sizes(fields: Mapping[str, HyperField]) -> dict[str, HyperField]:
     """The hyperparameters of a kind, with those of :class:`StepSize` where it has a learning rate.
 
     Parameters
     ----------
-    fields : dict of str to HyperField
+    fields : mapping of str to HyperField
         Those that the kind itself declares; where it has one of these names, its own stands.
 
     Returns
@@ -74,7 +75,7 @@ def add_step_sizes(fields: dict[str, HyperField]) -> dict[str, HyperField]:
     """
     rate = fields.get("learning_rate")
     if rate is None or rate.integer:
-        return fields
+        return dict(fields)
     return {**fields, **{name: field for name, field in hyper_fields(StepSize).items() if name not in fields}}
 
 
@@ -103,14 +104,14 @@ def limits(field: HyperField) -> tuple[float, float]:
     return low, HIGHEST if field.high is None else field.high
 
 
-def check_steps(where: str, fields: dict[str, HyperField], gradient: Any) -> None:
+def check_steps(where: str, fields: Mapping[str, HyperField], gradient: Any) -> None:
     """Raise a KindError where a kind says something of its steps that the driver cannot follow.
 
     Parameters
     ----------
     where : str
         The kind, for the message.
-    fields : dict of str to HyperField
+    fields : mapping of str to HyperField
         Its own hyperparameters.
     gradient : tuple of str
         Its ``GRADIENT``.

@@ -147,6 +147,8 @@ def check_report(report: Mapping[str, Any] | None, where: str) -> dict[str, Any]
 class Series:
     """Time series as sources of a region graph; a stream to which rows may be added.
 
+    A value may be absent at some tick: a simulation that it feeds needs ``on_bad="skip"``.
+
     Parameters
     ----------
     columns : dict of str to str
@@ -174,6 +176,8 @@ class Series:
     report : dict
         See `check_report`.
     """
+
+    absent = True
 
     def __init__(self, columns: Mapping[str, str], horizons: int | Sequence[int], calendar: Mapping[str, int],
                  step: Step | None = None, extra: int = 0, where: str = "series") -> None:
