@@ -21,7 +21,7 @@ SOURCE_DEFAULTS: dict[str, Any] = {
 }
 REGION_DEFAULTS: dict[str, Any] = {
     "type": "region", "kind": "delta", "shape": None, "hyper": {}, "period": 1, "offset": 0,
-    "when_closed": "silent", "tags": (), "frozen": False, "why": "", "cite": "",
+    "when_closed": "silent", "tags": (), "frozen": False, "on_divergence": "stop", "why": "", "cite": "",
 }
 EDGE_DEFAULTS: dict[str, Any] = {
     "role": "context", "port": None, "delay": None, "field": Dense(), "select": None, "span": None,
@@ -32,6 +32,7 @@ GRAPH_DEFAULTS: dict[str, Any] = {
 }
 CHOICES: dict[str, tuple[str, ...]] = {
     "known": ("after", "before"), "when_closed": ("silent", "hold"), "role": ROLES,
+    "on_divergence": ("stop", "reset", "freeze"),
     "outside": ("hold", "silent"), "mode": ("scale", "set"),
 }
 

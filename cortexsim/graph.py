@@ -103,7 +103,7 @@ class RegionGraph(GraphFiles):
         self, name: str, kind: Any = "delta", predicts: Any = None, context: Any = (), gate: Any = (),
         size: int | None = None, shape: Any = None, period: int = 1, offset: int = 0, when_closed: str = "silent",
         tags: Iterable[str] = (), frozen: bool = False, why: str = "", cite: str = "", prior: Any = (),
-        feedback: Any = (), **hyper: Any,
+        feedback: Any = (), on_divergence: str = "stop", **hyper: Any,
     ) -> str:
         """Add a region, and the edges that bring it what it predicts and from what.
 
@@ -136,6 +136,10 @@ class RegionGraph(GraphFiles):
             The reason for its constants, and the paper.
         prior, feedback : signal or list of signals
             For kinds that take them; delay 0 unless written otherwise.
+        on_divergence : {"stop", "reset", "freeze"}
+            What becomes of it where its output, loss or weights leave the finite range or explode: it is silent from
+            then on; it starts anew, up to 8 times; or it takes back earlier weights and learns no more. The rest of
+            the graph goes on.
         **hyper
             Hyperparameters of the kind.
 
@@ -163,7 +167,7 @@ class RegionGraph(GraphFiles):
         data = node_attributes(name, {
             "type": "region", "kind": rule.name, "shape": size if shape is None else shape, "period": period,
             "offset": offset, "when_closed": when_closed, "tags": tags, "frozen": frozen, "why": why, "cite": cite,
-            "hyper": {key: value for key, value in hyper.items() if value is not None},
+            "on_divergence": on_divergence, "hyper": {key: value for key, value in hyper.items() if value is not None},
         })
         check_node(self, name, data)
         lists = zip(ROLES_OF_ARGUMENTS, (predicts, context, gate, prior, feedback), strict=True)

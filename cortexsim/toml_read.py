@@ -23,7 +23,7 @@ TOP_KEYS = ("version", "name", "why", "cite", "tick_ms", "extra", "stream", "tri
             "edges")
 TRIAL_KEYS = ("length", "score_at", "tick_ms", "spans")
 SOURCE_KEYS = ("shape", "size", "known", "imagined_by", "sparse", "why", "source", "extra")
-DEFAULT_KEYS = ("size", "shape", "period", "offset", "when_closed", "frozen")
+DEFAULT_KEYS = ("size", "shape", "period", "offset", "when_closed", "frozen", "on_divergence")
 REGION_KEYS = ("kind", *ROLES_OF_ARGUMENTS, *DEFAULT_KEYS, "tags", "why", "source", "extra")
 EDGE_KEYS = ("from", "to", "role", "hyper", "mode", "select", "auto", "removed", *ITEM_OPTIONS)
 

@@ -142,7 +142,7 @@ def _region_table(graph: RegionGraph, name: str, defaults: Mapping[str, Any]) ->
     size = _size(data["shape"])
     from_defaults = {key: given[key] for key in ("size", "shape") if key in given}
     made |= {} if size == from_defaults else size
-    for key in ("period", "offset", "when_closed", "frozen"):
+    for key in ("period", "offset", "when_closed", "frozen", "on_divergence"):
         if data[key] != given.get(key, REGION_DEFAULTS[key]):
             made[key] = data[key]
     if data["tags"]:

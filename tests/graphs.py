@@ -168,6 +168,7 @@ def _draw_region(draw: Any, sketch: Sketch, name: str, names: list[str], pool: l
         options["gate"] = [_draw_gate(draw, sketch)]
         options["when_closed"] = draw(st.sampled_from(["silent", "hold"]))
     options["frozen"] = draw(st.integers(0, 7)) == 0
+    options["on_divergence"] = draw(st.sampled_from(["stop", "reset", "freeze"]))
     sketch.calls.append(("add_region", (name,), options | hyper))
     sketch.kinds[name] = kind
     graph = sketch.build()

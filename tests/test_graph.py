@@ -39,7 +39,8 @@ def test_nodes_hold_all_attributes(graph):
         "why": "", "cite": ""}
     assert graph.nodes["V1"] == {
         "type": "region", "kind": "subspace", "shape": (64,), "hyper": {"learning_rate": 0.02}, "period": 1,
-        "offset": 0, "when_closed": "silent", "tags": ("seen", "early"), "frozen": False, "why": "", "cite": ""}
+        "offset": 0, "when_closed": "silent", "tags": ("seen", "early"), "frozen": False, "on_divergence": "stop",
+        "why": "", "cite": ""}
 
 
 def test_edges_hold_all_attributes(graph):

@@ -66,6 +66,8 @@ def test_messages_of_add_source(graph, arguments, text):
     ({"name": "x", "period": 4, "offset": 4}, "region 'x': offset must be in [0, 3], below its period (got 4)"),
     ({"name": "x", "when_closed": "hol"},
      "region 'x': when_closed must be silent or hold (got 'hol'); did you mean 'hold'?"),
+    ({"name": "x", "on_divergence": "halt"},
+     "region 'x': on_divergence must be stop or reset or freeze (got 'halt'); known: freeze, reset, stop"),
     ({"name": "x", "tags": 5}, "region 'x': tags: must be a list of words (got 5)"),
     ({"name": "x", "frozen": 2}, "region 'x': frozen: must be true or false (got 2)"),
     ({"name": "x", "context": 5},
