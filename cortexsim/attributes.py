@@ -6,7 +6,6 @@ Values come from Python, from TOML, from JSON (where tuples are lists) and from 
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from cortexsim.errors import GraphError, KindError
 from cortexsim.fields import Dense, parse_field
 from cortexsim.kind import ROLES, Kind, find_kind, kind_name
+from cortexsim.trust import json_attribute
 
 SOURCE_DEFAULTS: dict[str, Any] = {
     "type": "source", "shape": None, "known": "after", "imagined_by": None, "sparse": False, "why": "", "cite": "",
@@ -30,6 +30,8 @@ EDGE_DEFAULTS: dict[str, Any] = {
 GRAPH_DEFAULTS: dict[str, Any] = {
     "name": "", "why": "", "cite": "", "tick_ms": None, "stream": {}, "trial": None, "defaults": {}, "version": 1,
 }
+LONGEST_LIST = 1 << 16
+"""Characters of a list that is written as text."""
 CHOICES: dict[str, tuple[str, ...]] = {
     "known": ("after", "before"), "when_closed": ("silent", "hold"), "role": ROLES,
     "on_divergence": ("stop", "reset", "freeze"),
@@ -210,18 +212,15 @@ def _unpack(value: Any) -> Any:
     """Read a list that a file format made a text of; other values pass through."""
     if isinstance(value, str) and value.strip()[:1] in ("[", "("):
         try:
-            return ast.literal_eval(value.strip())
-        except (ValueError, SyntaxError):
+            return value if len(value) > LONGEST_LIST else ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # the last two: nested too deep
             return value
     return value
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise GraphError(where, f"is not JSON ({error})", value) from None
+        value = json_attribute(value, where)
     if not isinstance(value, Mapping):
         raise GraphError(where, "must be a table of names and values", value)
     return dict(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 from cortexsim.errors import FileError, nearest
@@ -12,6 +13,7 @@ from cortexsim.graph import RegionGraph
 from cortexsim.graph_io import naming_file, read_bytes
 from cortexsim.toml_read import graph_from_tables
 from cortexsim.toml_write import tables_from_graph, text_from_tables
+from cortexsim.trust import check_plain, importing_only
 
 PACKAGE = Path(__file__).parent
 
@@ -50,13 +52,15 @@ def find(name: str) -> Path:
     return folder() / f"{name}.toml"
 
 
-def load(name_or_path: str | os.PathLike[str]) -> RegionGraph:
+def load(name_or_path: str | os.PathLike[str], allow_kinds: Iterable[str] = ()) -> RegionGraph:
     """A ready-made graph by its name, or a TOML file by its path.
 
     Parameters
     ----------
     name_or_path : str or path
         Taken as a path where it ends in ``.toml`` or holds a folder.
+    allow_kinds : iterable of str
+        As in `load_toml`.
 
     Returns
     -------
@@ -70,17 +74,20 @@ def load(name_or_path: str | os.PathLike[str]) -> RegionGraph:
     """
     path = Path(name_or_path)
     if not isinstance(name_or_path, str) or path.suffix == ".toml" or len(path.parts) > 1:
-        return load_toml(path)
+        return load_toml(path, allow_kinds)
     return load_toml(find(name_or_path))
 
 
-def load_toml(path_or_text: str | os.PathLike[str]) -> RegionGraph:
+def load_toml(path_or_text: str | os.PathLike[str], allow_kinds: Iterable[str] = ()) -> RegionGraph:
     """Read and check a region graph.
 
     Parameters
     ----------
     path_or_text : str or path
         A file; or, where a text holds a line break or ``=``, the TOML itself.
+    allow_kinds : iterable of str
+        Kinds outside the package that the file may name, ``"mylab.rules:gain"``, or ``"mylab.*"`` with wildcards:
+        naming one imports it, and so runs its code. By default none.
 
     Returns
     -------
@@ -91,7 +98,8 @@ def load_toml(path_or_text: str | os.PathLike[str]) -> RegionGraph:
     FileError
         The file cannot be read, or is not TOML: the message names the line.
     GraphError
-        An unknown table or key, or a graph that is not sound; the message names file, table and nearest key.
+        An unknown table or key, a kind that is not allowed, or a graph that is not sound; the message names file,
+        table and nearest key.
     KindError
         A hyperparameter out of its range.
 
@@ -114,9 +122,12 @@ def load_toml(path_or_text: str | os.PathLike[str]) -> RegionGraph:
         tables = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise FileError(f"file {label!r}", f"is not UTF-8 text ({error})") from error
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise FileError(f"file {label!r}", "is TOML that is nested too deep") from None
+    except ValueError as error:  # not TOML, or a number of thousands of digits
         raise FileError(f"file {label!r}", f"is not TOML: {error}") from error
-    with naming_file(label):
+    with naming_file(label), importing_only(allow_kinds):
+        check_plain(tables, "file")
         return graph_from_tables(tables).check()
 
 

@@ -7,17 +7,17 @@ import io
 import json
 import math
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cortexsim.errors import FileError, InputError
+from cortexsim.errors import CortexsimError, FileError, InputError
 from cortexsim.files import write_file
 from cortexsim.measures import FIELDS, MEASURES, measure_of
+from cortexsim.safe_npz import read_npz as read_arrays
+from cortexsim.trust import read_json
 
 if TYPE_CHECKING:
     from cortexsim.curves import Curves
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 FORMAT = 3  #: Of the npz files; raised when what they hold changes.
 #: How many fields the sums of an older format have: they are the first of those of today.
 OLDER = {1: 8, 2: 12}
+
+FREE = 1 << 28
+"""Bytes that the sums may have however well they compress."""
+LAST = 1 << 62
+"""Ticks lie below it."""
+EVENT: dict[str, type] = {"tick": int, "what": str, "where": str, "detail": str, "count": int}
 
 _WORDS = ("regions", "kinds", "score", "scores", "predicts", "start", "bin_width", "n_ticks", "events")
 
@@ -148,21 +154,46 @@ def read_npz(path: str | os.PathLike[str]) -> tuple[dict[str, Any], NDArray[np.f
         Where there is no such file, or it does not hold learning curves.
     """
     where = f"file {os.fspath(path)!r}"
+    if not os.path.exists(path):
+        raise FileError(where, "there is no such file")
     try:
-        with np.load(path, allow_pickle=False) as data:
-            words = json.loads(str(data["words"]))
-            acc = np.ascontiguousarray(data["acc"], dtype=np.float64)
-        found = words["format"]
+        # sums of a run that has just begun are zeros for the most part, which compress better than any honest data
+        held = read_arrays(path, free=FREE)
+        words = read_json(str(held["words"]), "words")
+        acc, found = held["acc"], words["format"]
+        if acc.dtype != np.float64:
+            raise InputError("acc", "must be float64", acc.dtype.str)
         missing = [name for name in _WORDS if name not in words]
-    except FileNotFoundError:
-        raise FileError(where, "there is no such file") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error,
-            zipfile.BadZipFile) as error:
-        raise FileError(where, f"does not hold learning curves ({error})") from error
-    if found in OLDER and acc.ndim == 3 and acc.shape[2] == OLDER[found]:
+    except KeyError as error:
+        raise FileError(where, f"does not hold learning curves (it has no {error})") from error
+    except (CortexsimError, TypeError) as error:
+        why = str(error).removeprefix(f"{where}: ")
+        raise FileError(where, f"does not hold learning curves ({why})") from error
+    if isinstance(found, int) and found in OLDER and acc.ndim == 3 and acc.shape[2] == OLDER[found]:
         acc = np.pad(acc, ((0, 0), (0, 0), (0, len(FIELDS) - OLDER[found])))
     elif found != FORMAT:
         raise FileError(where, f"holds curves of another format than this version reads, {FORMAT}", found)
+    if not missing:
+        _check_words(words, where)
     if missing or acc.ndim != 3 or (len(acc), acc.shape[2]) != (len(words["regions"]), len(FIELDS)):
         raise FileError(where, f"holds incomplete curves (missing {missing}, sums of shape {acc.shape})")
-    return words, acc
+    if words["n_ticks"] > acc.shape[1] * words["bin_width"]:
+        raise FileError(where, f"holds {words['n_ticks']} ticks in {acc.shape[1]} bins of {words['bin_width']}")
+    return words, np.ascontiguousarray(acc)
+
+
+def _check_words(words: Mapping[str, Any], where: str) -> None:
+    """Raise a FileError for the first of the words that is not of its type or out of its range."""
+    for name in ("regions", "kinds", "score", "scores", "predicts"):
+        if not isinstance(words[name], list) or not all(isinstance(word, str) for word in words[name]):
+            raise FileError(where, f"{name} must be a list of words", words[name])
+    for name, low, high in (("start", 0, LAST), ("n_ticks", 0, LAST), ("bin_width", 1, LAST)):
+        if type(words[name]) is not int or not low <= words[name] < high:
+            raise FileError(where, f"{name} must be a whole number of {low} or more, below 2**62", words[name])
+    if words["bin_width"] & (words["bin_width"] - 1):
+        raise FileError(where, "bin_width must be a power of two", words["bin_width"])
+    if not isinstance(words["events"], list):
+        raise FileError(where, "events must be a list", words["events"])
+    for place, event in enumerate(words["events"]):
+        if not isinstance(event, Mapping) or {key: type(value) for key, value in event.items()} != EVENT:
+            raise FileError(where, f"event {place} must have {', '.join(EVENT)}, numbers and words", event)

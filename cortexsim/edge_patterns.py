@@ -34,4 +34,4 @@ def matching_edges(graph: RegionGraph, pattern: str) -> list[str]:
 
 def _wildcards(pattern: str) -> re.Pattern[str]:
     # not fnmatch: in the names of edges square brackets are no wildcard
-    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))
+    return re.compile(re.escape(re.sub(r"\*+", "*", pattern)).replace(r"\*", ".*").replace(r"\?", "."))

@@ -19,18 +19,16 @@ import ast
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from cortexsim.errors import GraphError, nearest
+from cortexsim.field_lists import LARGEST_DENOMINATOR, OUTSIDE, axis_list, check_entries, sample_list, sheet_list
 
-OUTSIDE = -1
-"""The index that stands for a place outside the sending sheet, which delivers zero."""
-
-# strides such as 1/3 are not exact in binary; a window that starts one unit off would be the price of plain floats
-_LARGEST_DENOMINATOR = 4096
+_LARGEST = 1 << 62
+_LARGEST_STRIDE = 1 << 20
+_LONGEST_TEXT = 1000
 
 Number: TypeAlias = int | float
 Sheet: TypeAlias = tuple[int, int, int]
@@ -226,6 +224,8 @@ def parse_field(value: Any, where: str = "field") -> Field:
         return value  # type: ignore[return-value]
     if not isinstance(value, str):
         raise GraphError(where, "a field is a text such as 'window(5, stride=2)' or a cortexsim field", value)
+    if len(value) > _LONGEST_TEXT:
+        raise GraphError(where, f"a field is a text of at most {_LONGEST_TEXT} characters", value[:50])
     name, positional, named = _parse_call(value, where)
     if name not in FIELDS:
         raise GraphError(where, "no such field", value, nearest(name, FIELDS))
@@ -254,7 +254,7 @@ def _parse_call(text: str, where: str) -> tuple[str, list[Any], dict[str, Any]]:
         if isinstance(body, ast.Call) and isinstance(body.func, ast.Name) and all(k.arg for k in body.keywords):
             positional = [_literal(node) for node in body.args]
             return body.func.id, positional, {str(k.arg): _literal(k.value) for k in body.keywords}
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         pass
     raise GraphError(where, "a field is written as 'dense' or 'window(5, stride=2)'", text,
                      f"known: {', '.join(FIELDS)}")
@@ -268,7 +268,8 @@ def _literal(node: ast.expr) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value)
+    # a whole number may be larger than any float
+    return isinstance(value, int | float | np.integer | np.floating) and bool(-_LARGEST < value < _LARGEST)
 
 
 def _kernel_length(value: Any) -> int:
@@ -278,7 +279,7 @@ def _kernel_length(value: Any) -> int:
 
 
 def _stride_length(value: Any) -> Number:
-    if isinstance(value, bool) or not _is_number(value) or value < 1 / _LARGEST_DENOMINATOR:
+    if isinstance(value, bool) or not _is_number(value) or not 1 / LARGEST_DENOMINATOR <= value <= _LARGEST_STRIDE:
         raise GraphError("field window", "stride must be a number above 0, or a pair of them", value,
                          "try 1, or 0.5 to up-sample")
     return int(value) if value == int(value) else float(value)
@@ -340,6 +341,7 @@ def field_indices(
         return _window_indices(field, source, target, where), field.shared
     n_source, n_target = math.prod(source), math.prod(target)
     if isinstance(field, OneToOne):
+        check_entries(n_target, field, where)
         if n_source != n_target:
             part = f"select a part such as 'name.port[0:{n_target}]'"
             raise GraphError(where, f"field one_to_one needs equal sizes, but {n_source} units meet {n_target}",
@@ -347,15 +349,17 @@ def field_indices(
         return np.arange(n_target, dtype=np.int32)[:, None], False
     if isinstance(field, Sparse):
         n_seen = max(1, round(field.p * n_source))
-        rows = [np.sort(rng.choice(n_source, n_seen, replace=False, shuffle=False)) for _ in range(n_target)]
-        return np.array(rows, dtype=np.int32).reshape(n_target, n_seen), False
+        # drawing for a position takes as long as 32 units, and twice the memory of a list as long as the signal
+        check_entries(max(n_target * max(n_seen, 32), n_source // 2), field, where)
+        return sample_list(n_source, n_target, n_seen, rng), False
     raise GraphError(where, "a dense field has no index list", str(field))
 
 
 def _window_indices(field: Window, source: Sheet, target: Sheet, where: str) -> np.ndarray:
     kernel = _kernel_pair(field, source, target)
+    check_entries(target[0] * target[1] * kernel[0] * kernel[1] * source[2], field, where)
     stride = field.stride if isinstance(field.stride, tuple) else (field.stride, field.stride)
-    axes = [_axis(source[a], target[a], kernel[a], stride[a], field.wrap) for a in (0, 1)]
+    axes = [axis_list(source[a], target[a], kernel[a], stride[a], field.wrap) for a in (0, 1)]
     if any((axis == OUTSIDE).all(axis=1).any() for axis in axes):
         raise GraphError(
             where,
@@ -363,12 +367,7 @@ def _window_indices(field: Window, source: Sheet, target: Sheet, where: str) -> 
             f"{source[0]} x {source[1]} sheet it reads",
             hint=f"try {_window_that_fits(field, source, target)!r}",
         )
-    rows, columns = axes
-    rows, columns = rows[:, None, :, None, None], columns[None, :, None, :, None]
-    feature = np.arange(source[2])
-    indices = (rows * source[1] + columns) * source[2] + feature
-    indices = np.where((rows == OUTSIDE) | (columns == OUTSIDE), OUTSIDE, indices)
-    return np.ascontiguousarray(indices.reshape(target[0] * target[1], -1), dtype=np.int32)
+    return sheet_list(axes[0], axes[1], source[1], source[2])
 
 
 def _kernel_pair(field: Window, source: Sheet, target: Sheet) -> tuple[int, int]:
@@ -376,18 +375,6 @@ def _kernel_pair(field: Window, source: Sheet, target: Sheet) -> tuple[int, int]
         return field.kernel
     # between lines a square patch would be rim for the most part, and would wrap onto itself
     return tuple(1 if source[a] == target[a] == 1 else field.kernel for a in (0, 1))  # type: ignore[return-value]
-
-
-def _axis(n_source: int, n_target: int, kernel: int, stride: Number, wrap: bool) -> np.ndarray:
-    """Units along one axis, shape (n_target, kernel)."""
-    step = Fraction(stride).limit_denominator(_LARGEST_DENOMINATOR)
-    first = (n_source - ((n_target - 1) * step + kernel)) / 2
-    # halves round down: a whole stride gives the floor, and an up-sampled grid stays symmetric
-    starts = np.array([math.ceil(first + i * step - Fraction(1, 2)) for i in range(n_target)], dtype=np.int64)
-    units = starts[:, None] + np.arange(kernel)
-    if wrap:
-        return units % n_source
-    return np.where((units >= 0) & (units < n_source), units, OUTSIDE)
 
 
 def _window_that_fits(field: Window, source: Sheet, target: Sheet) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,27 @@ from cortexsim.shorthand import AUTOMATIC, check_name, check_select, check_selec
 if TYPE_CHECKING:
     from cortexsim.graph import RegionGraph
 
+# Beyond these nothing sensible lies, and the tables that the compiled code reads hold 32-bit numbers: what a file says
+# is refused here, before anything of that size is made.
+UNITS = 1 << 28
+"""Units of a source, a region or a signal: a GiB of values."""
+DELAYS = 1 << 20
+"""Ticks of a delay: its ring holds every tick of it."""
+PERIODS = 1 << 30
+"""Ticks of a period."""
+TRIAL = 1 << 20
+"""Ticks of a trial: a table has a row for each."""
+SPANS = 31
+"""Spans of a trial: each is a bit of a 32-bit number."""
+WORDS = ("why", "cite")
+AUTOMATIC_EDGES = (("prior", "prediction"), ("feedback", "feedback"))
+"""Role and port of the edges whose select the plan works out; one that went around could ask for itself."""
+
 
 def check_graph(graph: RegionGraph) -> None:
     """Raise a GraphError (or a KindError, for a hyperparameter) for the first thing that is not sound."""
     check_pending(graph)
+    check_words(graph.graph)
     if graph.graph.get("trial") is not None:
         graph.graph["trial"] = trial_from(graph.graph["trial"])
     for name, data in graph.nodes(data=True):
@@ -53,6 +71,20 @@ def check_graph(graph: RegionGraph) -> None:
         check_needs(graph, name)
 
 
+def check_words(attributes: Mapping[str, Any]) -> None:
+    """Check the attributes of a graph that every part of the package may print, read or add up."""
+    for key in ("name", *WORDS):
+        if not isinstance(attributes.get(key, ""), str | None):
+            raise GraphError(f"graph attribute {key!r}", "must be a text", attributes[key])
+    for key in ("stream", "defaults"):
+        if not isinstance(attributes.get(key, {}), Mapping):
+            raise GraphError(f"graph attribute {key!r}", "must be a table", attributes[key])
+    duration = attributes.get("tick_ms")
+    if duration is not None and (isinstance(duration, bool) or not isinstance(duration, int | float)
+                                 or not 0 < duration < math.inf):
+        raise GraphError("graph attribute 'tick_ms'", "must be a number of milliseconds, above 0", duration)
+
+
 def check_pending(graph: nx.MultiDiGraph) -> None:
     """Raise a GraphError where a region reads a node that was never added."""
     for missing, requests in graph.graph.get("pending", {}).items():
@@ -65,6 +97,9 @@ def check_node(graph: RegionGraph, name: str, data: Mapping[str, Any]) -> None:
     where = f"{data['type']} {name!r}"
     check_name(name, where)
     check_choices(where, data)
+    check_texts(where, data)
+    if data["shape"] is not None and prod(data["shape"]) > UNITS:
+        raise GraphError(where, f"may have at most 2**28 = {UNITS:,} units", data["shape"])
     if data["type"] == "source":
         check_extra(where, data, SOURCE_DEFAULTS)
         if data["shape"] is None:
@@ -76,6 +111,8 @@ def check_node(graph: RegionGraph, name: str, data: Mapping[str, Any]) -> None:
     kind.check_hyper(name, data["hyper"])
     if data["period"] < 1:
         raise GraphError(where, "period must be 1 tick or more", data["period"])
+    if data["period"] > PERIODS:
+        raise GraphError(where, f"period must be at most 2**30 = {PERIODS:,} ticks", data["period"])
     if not 0 <= data["offset"] < data["period"]:
         raise GraphError(where, f"offset must be in [0, {data['period'] - 1}], below its period", data["offset"])
 
@@ -85,6 +122,13 @@ def check_choices(where: str, data: Mapping[str, Any]) -> None:
     for key, words in CHOICES.items():
         if key in data and data[key] not in words:
             raise GraphError(where, f"{key} must be {' or '.join(words)}", data[key], nearest(str(data[key]), words))
+
+
+def check_texts(where: str, data: Mapping[str, Any]) -> None:
+    """Check the attributes that are there to be read by people."""
+    for key in WORDS:
+        if not isinstance(data.get(key, ""), str | None):
+            raise GraphError(where, f"{key} must be a text", data[key])
 
 
 def check_extra(where: str, data: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -123,7 +167,11 @@ def check_edge(graph: RegionGraph, source: str, target: str, name: str, data: Ma
     where = f"edge {name!r}"
     if not name or any(character in name for character in "*?\n"):
         raise GraphError(where, "the name of an edge is not empty and holds no '*', '?' or line break")
+    for key in ("role", "port"):
+        if not isinstance(data[key], str):
+            raise GraphError(where, f"{key} must be a word", data[key])
     check_choices(where, data)
+    check_texts(where, data)
     check_extra(where, data, EDGE_DEFAULTS)
     reader = graph.nodes[target]
     if reader["type"] != "region":
@@ -137,6 +185,8 @@ def check_edge(graph: RegionGraph, source: str, target: str, name: str, data: Ma
     least = 1 if role == "modulator" else 0
     if delay < least:
         raise GraphError(where, f"the delay of a {role} must be {least} or more ticks", delay)
+    if delay > DELAYS:
+        raise GraphError(where, f"the delay must be at most 2**20 = {DELAYS:,} ticks", delay)
     if role == "modulator":
         check_modulator(where, data["hyper"], kind)
     elif data["hyper"] is not None:
@@ -152,6 +202,8 @@ def check_modulator(where: str, hyper: str | None, kind: Any) -> None:
     if hyper is None:
         raise GraphError(where, "a modulator needs hyper=, the hyperparameter that it drives",
                          hint=f"of kind {kind.name!r}: {', '.join(fields)}")
+    if not isinstance(hyper, str):
+        raise GraphError(where, "hyper must be the name of a hyperparameter", hyper)
     if hyper not in fields:
         raise GraphError(where, f"kind {kind.name!r} has no hyperparameter {hyper!r}", hint=nearest(hyper, fields))
     if fields[hyper].structural or fields[hyper].choices:
@@ -175,6 +227,10 @@ def check_edge_select(source: Mapping[str, Any], where: str, data: Mapping[str, 
 def check_automatic(graph: RegionGraph, source: str, name: str, select: str, names: Collection[str]) -> None:
     """Check that the edge of which an automatic edge carries the feedback is still there."""
     wanted = select.removeprefix(AUTOMATIC)
+    edge = graph.edge(name)[2]
+    if select.startswith(AUTOMATIC) and (edge["role"], edge["port"]) not in AUTOMATIC_EDGES:
+        raise GraphError(f"edge {name!r}", "only the edges that predicts= and context= make by themselves leave their "
+                         "select to the plan: prediction -> prior, and feedback -> feedback", select)
     if select.startswith(AUTOMATIC) and not wanted.isdigit() and wanted not in names:
         raise GraphError(f"edge {name!r}", f"carries feedback for edge {wanted!r}, which is not in the graph",
                          hint=f"remove it too, or lesion both instead of removing one of {source!r}")
@@ -219,6 +275,12 @@ def checked_trial(
     length = as_whole_number(length, "trial: length")
     if length < 1:
         raise GraphError("trial", "length must be 1 tick or more", length)
+    if length > TRIAL:
+        raise GraphError("trial", f"length must be at most 2**20 = {TRIAL:,} ticks", length)
+    if not isinstance(spans or {}, Mapping):
+        raise GraphError("trial", "spans must be a table of names and pairs of ticks", spans)
+    if spans and len(spans) > SPANS:
+        raise GraphError("trial", f"may have at most {SPANS} spans", len(spans))
     checked: dict[str, tuple[int, int]] = {}
     for name, span in (spans or {}).items():
         where = f"trial: span {name!r}"

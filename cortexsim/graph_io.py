@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 import json
 import os
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+from xml.parsers import expat
 
 import networkx as nx
 
@@ -27,6 +27,8 @@ from cortexsim.fields import FIELDS
 from cortexsim.files import write_file
 from cortexsim.graph_check import check_pending, trial_from
 from cortexsim.shorthand import Reference, edge_name
+from cortexsim.trust import DEEPEST, importing_only, json_attribute, read_json
+from cortexsim.zip_members import in_short
 
 MARK = "json:"
 
@@ -43,7 +45,7 @@ class GraphFiles(nx.MultiDiGraph):
     """What a `RegionGraph` can do with files, other graphs and its own kind."""
 
     @classmethod
-    def from_networkx(cls, graph: nx.Graph) -> Self:
+    def from_networkx(cls, graph: nx.Graph, allow_kinds: Iterable[str] = ()) -> Self:
         """Read any directed networkx graph whose nodes and edges have the right attributes.
 
         Parameters
@@ -51,6 +53,9 @@ class GraphFiles(nx.MultiDiGraph):
         graph : networkx.DiGraph or networkx.MultiDiGraph
             Attributes that are missing get their defaults; text is read as what it stands for. The key of an edge,
             or its attribute ``name``, is its name.
+        allow_kinds : iterable of str
+            Kinds outside the package that the graph may name, ``"mylab.rules:gain"`` or ``"mylab.*"``: naming one
+            imports it, and the attributes may come from somebody else's file.
 
         Returns
         -------
@@ -60,7 +65,7 @@ class GraphFiles(nx.MultiDiGraph):
         Raises
         ------
         GraphError
-            An undirected graph, or an attribute that cannot be read.
+            An undirected graph, an attribute that cannot be read, or a kind that is not allowed.
 
         Examples
         --------
@@ -78,8 +83,9 @@ class GraphFiles(nx.MultiDiGraph):
                              "an edge leads from what is read to the region that reads it")
         made = cls()
         made.graph.update(_graph_attributes(graph.graph))
-        for name, data in graph.nodes(data=True):
-            made.add_node(name, **node_attributes(name, data))
+        with importing_only(allow_kinds, "RegionGraph.from_networkx(graph"):
+            for name, data in graph.nodes(data=True):
+                made.add_node(name, **node_attributes(name, data))
         edges = graph.edges(keys=True, data=True) if graph.is_multigraph() else (
             (source, target, data.get("name", 0), data) for source, target, data in graph.edges(data=True))
         names: set[str] = set()
@@ -95,33 +101,54 @@ class GraphFiles(nx.MultiDiGraph):
         write_file(path, lambda file: file.write(buffer.getvalue()))
 
     @classmethod
-    def from_graphml(cls, path: str | os.PathLike[str]) -> Self:
-        """Read GraphML; a FileError says that the file is missing or is none, a GraphError what does not fit."""
+    def from_graphml(cls, path: str | os.PathLike[str], allow_kinds: Iterable[str] = ()) -> Self:
+        """Read GraphML; a FileError says that the file is missing or is none, a GraphError what does not fit.
+
+        `allow_kinds`: see `from_networkx`.
+        """
+        where = f"file {os.fspath(path)!r}"
         text = read_bytes(path)
         try:
+            _check_xml(text, where)
             plain = nx.read_graphml(io.BytesIO(text), edge_key_type=str, force_multigraph=True)
-        except (ElementTree.ParseError, nx.NetworkXError, KeyError, ValueError) as error:
-            raise FileError(f"file {os.fspath(path)!r}", f"is not GraphML that networkx can read ({error})") from error
-        with naming_file(path):
+        except FileError:
+            raise
+        except Exception as error:  # networkx lets through whatever an XML file that is no GraphML makes of its code
+            raise FileError(where, f"is not GraphML that networkx can read ({in_short(error)})") from error
+        with naming_file(path), importing_only(allow_kinds):
             for table in (plain.graph, *plain.nodes.values(), *plain.edges.values()):
-                table.update({key: _unmarked(value) for key, value in table.items()})
+                table.update({key: _unmarked(value, f"attribute {key!r}") for key, value in table.items()})
             return cls.from_networkx(plain)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write node-link JSON without loss."""
-        data = nx.node_link_data(_plain_graph(self, _jsonable), edges="edges")
+        data = self.node_link()
         write_file(path, lambda file: file.write(json.dumps(data, indent=1, ensure_ascii=False).encode()))
 
+    def node_link(self) -> dict[str, Any]:
+        """The graph as the tables of node-link JSON, in values that JSON can hold."""
+        return nx.node_link_data(_plain_graph(self, _jsonable), edges="edges")
+
     @classmethod
-    def from_json(cls, path: str | os.PathLike[str]) -> Self:
-        """Read node-link JSON; a FileError says that the file is missing or is none, a GraphError what does not fit."""
-        text = read_bytes(path)
+    def from_node_link(cls, data: Any, where: str = "node-link data", allow_kinds: Iterable[str] = ()) -> Self:
+        """Read what :meth:`node_link` gives; errors begin with `where`. `allow_kinds`: see `from_networkx`."""
         try:
-            plain = nx.node_link_graph(json.loads(text), directed=True, multigraph=True, edges="edges")
-        except (ValueError, KeyError, TypeError, AttributeError, nx.NetworkXError) as error:
-            raise FileError(f"file {os.fspath(path)!r}", f"is not node-link JSON ({error!r})") from error
-        with naming_file(path):
+            plain = nx.node_link_graph(data, directed=True, multigraph=True, edges="edges")
+        except (ValueError, LookupError, TypeError, AttributeError, nx.NetworkXError) as error:
+            raise FileError(where, f"is not node-link JSON ({error!r})"[:250]) from error
+        with importing_only(allow_kinds):
             return cls.from_networkx(plain)
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str], allow_kinds: Iterable[str] = ()) -> Self:
+        """Read node-link JSON; a FileError says that the file is missing or is none, a GraphError what does not fit.
+
+        `allow_kinds`: see `from_networkx`.
+        """
+        where = f"file {os.fspath(path)!r}"
+        data = read_json(read_bytes(path), where)
+        with naming_file(path):
+            return cls.from_node_link(data, where, allow_kinds)
 
     def differences(self, other: nx.MultiDiGraph) -> list[str]:
         """What is not equal in two graphs, in words; the order of nodes and edges does not count."""
@@ -133,13 +160,15 @@ class GraphFiles(nx.MultiDiGraph):
 
 
 def _graph_attributes(given: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise GraphError("graph", "attributes must be a table", given)
     data = {key: value for key, value in given.items() if key not in ("node_default", "edge_default")}
+    if data.pop("pending", None):
+        raise GraphError("graph attribute 'pending'", "edges that wait for a node cannot be read from another graph",
+                         hint="add the nodes first")
     for key in ("stream", "trial", "defaults"):
         if isinstance(data.get(key), str):
-            try:
-                data[key] = json.loads(data[key])
-            except json.JSONDecodeError as error:
-                raise GraphError(f"graph attribute {key!r}", f"is not JSON ({error})", data[key]) from None
+            data[key] = json_attribute(data[key], f"graph attribute {key!r}")
         data[key] = GRAPH_DEFAULTS[key] if data.get(key) is None else data[key]
     if data["trial"] is not None:
         data["trial"] = trial_from(data["trial"])
@@ -151,6 +180,8 @@ def _read_edge(
 ) -> None:
     given = dict(given)
     name = key if isinstance(key, str) else given.get("name")
+    if name is not None and not isinstance(name, str):
+        raise GraphError(f"edge {source!r} -> {target!r}", "name must be a text", name)
     if name is not None and given.get("name") == name:
         del given["name"]
     where = f"edge {name!r}" if name else f"edge {source!r} -> {target!r}"
@@ -180,8 +211,32 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The content of a file; a FileError names a file that cannot be read."""
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        raise FileError(f"file {os.fspath(path)!r}", f"cannot be read ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # ValueError: NUL in a path
+        why = getattr(error, "strerror", None) or error
+        raise FileError(f"file {os.fspath(path)!r}", f"cannot be read ({why})") from error
+
+
+def _check_xml(text: bytes, where: str) -> None:
+    """Refuse XML that declares anything, or that is deep: an entity can stand for gigabytes, or for another file."""
+    parser, depth = expat.ParserCreate(), 0
+
+    def refuse(*_: Any) -> None:
+        raise FileError(where, f"line {parser.CurrentLineNumber}: declares a document type, which GraphML has no use "
+                        "for", hint="remove <!DOCTYPE ...>")
+
+    def begin(*_: Any) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST:
+            raise FileError(where, f"line {parser.CurrentLineNumber}: lies more than {DEEPEST} elements deep")
+
+    def end(_: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    parser.StartElementHandler, parser.EndElementHandler = begin, end
+    parser.Parse(text, True)
 
 
 def _plain_graph(graph: nx.MultiDiGraph, convert: Callable[[Any], Any]) -> nx.MultiDiGraph:
@@ -209,12 +264,12 @@ def _marked(value: Any) -> Any:
     return MARK + json.dumps(value)
 
 
-def _unmarked(value: Any) -> Any:
+def _unmarked(value: Any, where: str) -> Any:
     if not (isinstance(value, str) and value.startswith(MARK)):
         return value
     try:
-        return json.loads(value.removeprefix(MARK))
-    except json.JSONDecodeError:  # somebody else's text
+        return read_json(value.removeprefix(MARK), where)
+    except FileError:  # somebody else's text
         return value
 
 

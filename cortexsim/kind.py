@@ -22,6 +22,8 @@ A *kind* is a learning rule with its dynamics. It is a module (or any object wit
 ``WRITES_FEEDBACK`` True: it writes ``feedback``, one slice per context edge
 ``AXES``            optional: what each axis of an array means, so that learned values survive an edit of the graph
 ``kernels``         optional: ``kernels(hyper) -> dict``, kernels that stand in for others with these hyperparameters
+``CONSTANT``        names of arrays of whole numbers that never change after ``allocate``: places that kernels go to
+``wrong_arrays``    optional: ``wrong_arrays(hyper, shapes, arrays, drawn) -> str``, what a file must not say of them
 ``notices``         optional: ``notices(hyper, arrays) -> dict``, what its user should know: that a cap is reached
 ``cost``            optional: ``cost(hyper, shapes) -> (flops, bytes)`` per tick
 ==================  ==============================================================================================
@@ -35,6 +37,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import math
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,12 +50,16 @@ from cortexsim.errors import KindError, nearest
 from cortexsim.hyperparameter import HyperField, hyper, hyper_fields
 from cortexsim.shapes import EdgeShape, Shapes
 from cortexsim.step_sizes import GRADIENT, add_step_sizes, check_steps
+from cortexsim.trust import check_import, importing_only, importing_what_it_likes
 
-__all__ = ["EdgeShape", "HyperField", "Kind", "Shapes", "check_kind", "find_kind", "hyper", "kind_name", "list_kinds"]
+__all__ = ["EdgeShape", "HyperField", "Kind", "Shapes", "check_kind", "find_kind", "hyper", "importing_only",
+           "kind_name", "list_kinds"]
 
 ROLES = ("context", "target", "prior", "feedback", "gate", "modulator")
 PORTS = ("prediction", "error", "state", "reconstruction", "feedback")
 # the step of a tick in which a port is written, and in which a role is read
+# no hyperparameter is larger: NaN, infinity and whole numbers that no float holds are none
+LARGEST = 1e300
 PORT_STEP = {"prediction": "predict", "error": "compare", "feedback": "compare", "state": "update",
              "reconstruction": "update"}
 ROLE_STEP = {"context": "predict", "gate": "predict", "modulator": "predict", "target": "compare",
@@ -189,6 +196,10 @@ class Kind:
         for name in values:
             if name not in fields:
                 raise KindError(where, f"kind {self.name!r} has no hyperparameter {name!r}", hint=nearest(name, fields))
+        for name, value in values.items():
+            if isinstance(value, int | float) and not -LARGEST < value < LARGEST:
+                raise KindError(where, f"{name} must be {fields[name].allowed()}", value,
+                                f"the default is {fields[name].default!r}")
         return {name: field.check(values.get(name, field.default), where) for name, field in fields.items()}
 
     def ports(self, values: dict[str, Any], shapes: Shapes) -> dict[str, tuple[int, ...]]:
@@ -207,7 +218,7 @@ class Kind:
         if self.kernel("compare") is None and "error" in found:
             # without its own compare the driver writes error = target - prediction, element by element
             for port in ("prediction", "error"):
-                if int(np.prod(found.get(port, (0,)))) != shapes.n_target:
+                if math.prod(found.get(port, (0,))) != shapes.n_target:
                     raise KindError(where, f"without a compare kernel, {port!r} must have the size of the target, "
                                     f"{shapes.n_target}", found.get(port))
         return found
@@ -222,7 +233,7 @@ class Kind:
             if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64", "int32", "int64"):
                 got = getattr(array, "dtype", type(array).__name__)
                 raise KindError(where, f"array {name!r} must be float32, float64, int32 or int64", str(got))
-        for what, names in (("LEARNED", self.learned), ("CLAMP", self.clamp or ())):
+        for what, names in (("LEARNED", self.learned), ("CLAMP", self.clamp or ()), ("CONSTANT", self._get("CONSTANT", ()))):
             for name in names:
                 if name not in arrays:
                     raise KindError(where, f"{what} names {name!r}, which allocate does not bring",
@@ -238,6 +249,18 @@ class Kind:
         """What a region of this kind says of itself: a few words for the curve -> a sentence with the remedy."""
         own = self._get("notices")
         return {} if own is None else own(self._hyper(values), arrays)
+
+    def wrong_arrays(self, values: dict[str, Any], shapes: Shapes, arrays: dict[str, np.ndarray],
+                     drawn: dict[str, np.ndarray]) -> str:
+        """What is wrong with arrays that come from a file, "" for nothing: kernels trust the places in them.
+
+        `drawn` holds those of whole numbers as they were drawn at the start.
+        """
+        for name in self._get("CONSTANT", ()):
+            if not np.array_equal(drawn[name], arrays[name]):
+                return f"array {name!r} is not what the graph makes it"
+        own = self._get("wrong_arrays")
+        return "" if own is None else own(self._hyper(values), shapes, arrays, drawn)
 
     def cost(self, values: dict[str, Any], shapes: Shapes) -> tuple[float, float]:
         """Estimated flops and bytes of a tick (default: one weight from every context to every target unit)."""
@@ -271,7 +294,6 @@ def kind_name(kind: Any) -> str:
     raise KindError("kind", "must be a name, a module or a class", type(kind).__name__)
 
 
-@cache
 def find_kind(name: str) -> Kind:
     """Find a kind by its name or by a dotted path, and check it against the contract.
 
@@ -287,8 +309,15 @@ def find_kind(name: str) -> Kind:
     Raises
     ------
     KindError
-        Where there is no such kind, or it breaks the contract.
+        Where there is no such kind, it breaks the contract, or a file is read that may not import it.
     """
+    check_import(name, "kind")
+    with importing_what_it_likes():
+        return _find_kind(name)
+
+
+@cache
+def _find_kind(name: str) -> Kind:
     known = list_kinds()
     where = f"kind {name!r}"
     if name in known:

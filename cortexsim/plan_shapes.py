@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ import numpy as np
 from cortexsim.errors import GraphError, nearest
 from cortexsim.fields import Dense, field_indices
 from cortexsim.graph import RegionGraph
+from cortexsim.graph_check import UNITS
 from cortexsim.kind import EdgeShape, Kind, Shapes, find_kind
-from cortexsim.shorthand import AUTOMATIC, select_indices
+from cortexsim.shorthand import AUTOMATIC, check_select_fits, select_indices, select_units
 
+ALL_ENTRIES = 1 << 27
+"""Entries of the index lists of all fields together: half a GiB."""
 GATHERED = ("context", "target", "prior", "feedback", "gate")
 
 
@@ -92,6 +96,7 @@ class Sizes:
         self.hyper = {name: self.kinds[name].check_hyper(name, graph.nodes[name]["hyper"]) for name in graph.regions}
         self.ports: dict[str, dict[str, tuple[int, ...]]] = {}
         self.predicted: dict[str, list[EdgePlan]] = defaultdict(list)
+        self.entries: dict[str, int] = {}
         self._collect()
 
     def _collect(self) -> None:
@@ -142,6 +147,9 @@ class Sizes:
             return False
         shapes = self._shapes(name, ("target",))
         self.ports[name] = self.kinds[name].ports(self.hyper[name], shapes)
+        for port, shape in self.ports[name].items():
+            if prod(shape) > UNITS:
+                raise GraphError(f"region {name!r}", f"{port} may have at most 2**28 = {UNITS:,} units", shape)
         self.signals.update({f"{name}.{port}": shape for port, shape in self.ports[name].items()})
         return True
 
@@ -178,6 +186,8 @@ class Sizes:
             placed.append(EdgeShape(edge.name, edge.signal, at, at + edge.length, edge.rows, width, edge.shared,
                                     edge.delay, sheet))
             at += edge.length
+        if at > UNITS:
+            raise GraphError(f"region {name!r}", f"{role} brings {at:,} values a tick, and may bring 2**28 = {UNITS:,}")
         return tuple(placed)
 
     def _measure(self, edge: EdgePlan, shape: tuple[int, ...] | None) -> None:
@@ -187,12 +197,19 @@ class Sizes:
                              hint=nearest(edge.port, self.ports.get(edge.source, {})))
         sheet = self.signals[edge.signal]
         size = int(np.prod(sheet))
-        chosen = select_indices(self._select(edge), size, where)
+        select = self._select(edge)
+        units = None if select is None else select_units(select, where)
+        if select is not None:
+            check_select_fits(select, size, where)
+        if isinstance(edge.field, Dense) and not isinstance(units, list):
+            span = range(size) if units is None else units
+            edge.rows, edge.start, edge.length, edge.indices = 0, span.start, len(span), None
+            return
+        chosen = select_indices(select, size, where)
         if isinstance(edge.field, Dense):
+            assert chosen is not None
             edge.rows = 0
-            if chosen is None:
-                edge.start, edge.length, edge.indices = 0, size, None
-            elif np.all(np.diff(chosen) == 1):
+            if np.all(np.diff(chosen) == 1):
                 edge.start, edge.length, edge.indices = int(chosen[0]), len(chosen), None
             else:
                 edge.length, edge.indices = len(chosen), chosen.astype(np.int32)
@@ -202,9 +219,14 @@ class Sizes:
         indices, edge.shared = field_indices(edge.field, seen, self._receiver(edge, shape), where, rng)
         flat = indices.ravel()
         if chosen is not None:
-            flat = np.where(flat < 0, -1, chosen[flat])
+            inside = flat >= 0
+            flat[inside] = chosen[flat[inside]]
         edge.rows, edge.length = len(indices), flat.size
         edge.indices = np.ascontiguousarray(flat, np.int32)
+        self.entries[edge.name] = flat.size
+        if sum(self.entries.values()) > ALL_ENTRIES:
+            raise GraphError(where, "with it the index lists of the fields hold more than 2**27 units", str(edge.field),
+                             "make a sheet or a kernel smaller")
 
     def _receiver(self, edge: EdgePlan, shape: tuple[int, ...] | None) -> tuple[int, ...]:
         """The sheet that an edge with a field arrives at: the region's own, else that of its prediction."""
@@ -226,7 +248,10 @@ class Sizes:
         else:
             slices = self._place(edge.source, "context", self.graph.nodes[edge.source]["shape"])
             key = select.removeprefix(AUTOMATIC)
-        chosen = next(part for part in slices if part.name == key)
+        chosen = next((part for part in slices if part.name == key), None)
+        if chosen is None:
+            raise GraphError(f"edge {edge.name!r}", f"carries feedback for edge {key!r}, which is no context of "
+                             f"{edge.source!r}")
         return f"{chosen.start}:{chosen.stop}"
 
     def _finish(self, name: str) -> RegionPlan:

@@ -15,6 +15,9 @@ from cortexsim.fields import FIELDS
 AUTOMATIC = "auto:"
 """Begins a select that only the plan can work out: it depends on sizes that the graph does not know yet."""
 
+RUN = 1 << 10
+"""Edges that one run of delays, ``"retina@1..8"``, may stand for."""
+
 ITEM_OPTIONS = ("delay", "field", "name", "span", "outside", "lesioned", "why", "extra")
 """What an entry of a region's context may say of its edge."""
 
@@ -22,10 +25,10 @@ FIELD_CLASSES = tuple(FIELDS.values())
 
 _NAME = re.compile(r"[\w+-]+")
 _REFERENCE = re.compile(
-    r"(?P<name>[^.@\[\]]+)(\.(?P<port>[^.@\[\]]+))?(\[(?P<select>[^\[\]]*)\])?(@(?P<delay>-?\d+))?"
+    r"(?P<name>[^.@\[\]]+)(\.(?P<port>[^.@\[\]]+))?(\[(?P<select>[^\[\]]*)\])?(@(?P<delay>-?\d{1,18}))?"
 )
-_RUN_OF_DELAYS = re.compile(r"(?P<signal>.*@)(?P<first>\d+)\.\.(?P<last>\d+)\s*")
-_SPAN_OF_UNITS = re.compile(r"(\d+):(\d+)")
+_RUN_OF_DELAYS = re.compile(r"(?P<signal>.*@)(?P<first>\d{1,18})\.\.(?P<last>\d{1,18})\s*")
+_SPAN_OF_UNITS = re.compile(r"(\d{1,18}):(\d{1,18})")
 
 
 class Reference(NamedTuple):
@@ -88,10 +91,11 @@ def check_name(name: object, where: str) -> str:
 
 def check_select(select: str, where: str) -> None:
     """Raise a GraphError unless a select is ``"3"``, ``"0:16"`` or ``"0,2,5"``."""
-    _units(select, where)
+    select_units(select, where)
 
 
-def _units(select: str, where: str) -> range | list[int]:
+def select_units(select: str, where: str) -> range | list[int]:
+    """The units that a select names; a GraphError where it has another form."""
     hint = "for example '3', '0:16' or '0,2,5'"
     span = _SPAN_OF_UNITS.fullmatch(select)
     if span:
@@ -100,7 +104,7 @@ def _units(select: str, where: str) -> range | list[int]:
             return range(start, stop)
         raise GraphError(where, "a select start:stop must have start < stop", select, hint)
     parts = select.split(",")
-    if not all(part.isascii() and part.isdigit() for part in parts):
+    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
         raise GraphError(where, "a select is one unit, a span of units, or a list of them", select, hint)
     units = [int(part) for part in parts]
     if len(set(units)) < len(units):
@@ -138,12 +142,15 @@ def select_indices(select: str | None, size: int, where: str) -> np.ndarray | No
     if select is None:
         return None
     check_select_fits(select, size, where)
-    return np.array(_units(select, where), dtype=np.int32)
+    units = select_units(select, where)
+    if isinstance(units, range):
+        return np.arange(units.start, units.stop, dtype=np.int32)
+    return np.array(units, dtype=np.int32)
 
 
 def check_select_fits(select: str, size: int, where: str) -> None:
     """Raise a GraphError where a select names a unit that a signal of `size` units does not have."""
-    units = _units(select, where)
+    units = select_units(select, where)
     last = units[-1] if isinstance(units, range) else max(units)
     if last >= size:
         raise GraphError(where, f"selects unit {last} of a signal that has {size}", select,
@@ -234,6 +241,8 @@ def _each_delay(item: Any, where: str) -> list[Any]:
     first, last = int(match["first"]), int(match["last"])
     if first > last:
         raise GraphError(where, "a run of delays @first..last must have first <= last", text)
+    if last - first >= RUN:
+        raise GraphError(where, f"a run of delays @first..last may stand for {RUN:,} edges", text)
     signals = [f"{match['signal']}{delay}" for delay in range(first, last + 1)]
     if isinstance(item, str):
         return list(signals)
@@ -242,6 +251,13 @@ def _each_delay(item: Any, where: str) -> list[Any]:
     if "name" in item and len(signals) > 1:
         raise GraphError(where, "a run of delays makes several edges, which cannot share one name", item["name"])
     return [{**item, "from": signal} for signal in signals]
+
+
+def run_length(item: Any) -> int:
+    """How many edges an entry stands for through a run of delays; 0 where it has none."""
+    text = item.get("from") if isinstance(item, Mapping) else item
+    match = _RUN_OF_DELAYS.fullmatch(text) if isinstance(text, str) else None
+    return 0 if match is None else max(0, int(match["last"]) - int(match["first"]) + 1)
 
 
 def _is_pair_with_field(items: Any) -> bool:

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cortexsim.attributes import SOURCE_DEFAULTS, edge_attributes, find_region_kind
+from cortexsim.attributes import GRAPH_DEFAULTS, SOURCE_DEFAULTS, edge_attributes, find_region_kind
 from cortexsim.errors import GraphError, nearest
 from cortexsim.graph import ROLES_OF_ARGUMENTS, RegionGraph
-from cortexsim.graph_check import check_edge
-from cortexsim.shorthand import ITEM_OPTIONS, parse_item
+from cortexsim.graph_check import check_edge, check_words
+from cortexsim.shorthand import ITEM_OPTIONS, parse_item, run_length
 from cortexsim.wiring import insert, join
 
 VERSION = 1
+RUNS = 1 << 14
+"""Edges that runs of delays may stand for, in a whole file: a few bytes each make one, which takes a kilobyte."""
 
 TOP_KEYS = ("version", "name", "why", "cite", "tick_ms", "extra", "stream", "trial", "defaults", "sources", "regions",
             "edges")
@@ -52,7 +54,9 @@ def graph_from_tables(tables: Mapping[str, Any]) -> RegionGraph:
     version = tables.get("version", VERSION)
     if version != VERSION:
         raise GraphError("file", f"version must be {VERSION}", version, "a newer cortexsim may read it")
-    graph = RegionGraph(**table(tables, "extra"))
+    check_runs(table(tables, "regions"))
+    graph = RegionGraph()
+    graph.graph.update(_extra(tables, "", (*GRAPH_DEFAULTS, "pending")))
     for key in ("name", "why", "cite", "tick_ms"):
         if key in tables:
             graph.graph[key] = tables[key]
@@ -72,6 +76,17 @@ def graph_from_tables(tables: Mapping[str, Any]) -> RegionGraph:
     for place, given in enumerate(edges):
         _read_edge(graph, given, f"[[edges]] number {place + 1}")
     return graph
+
+
+def check_runs(regions: Mapping[str, Any]) -> None:
+    """Refuse a file whose runs of delays, ``"retina@1..8"``, stand for more edges than its text could list."""
+    many = 0
+    for given in regions.values():
+        for role in ROLES_OF_ARGUMENTS:
+            items = given.get(role) if isinstance(given, Mapping) else None
+            many += sum(run_length(item) for item in (items if isinstance(items, list) else [items]))
+    if many > RUNS:
+        raise GraphError("file", f"runs of delays may stand for {RUNS:,} edges in all", many)
 
 
 def check_keys(where: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -97,8 +112,9 @@ def _read_trial(graph: RegionGraph, tables: Mapping[str, Any]) -> None:
     check_keys("[trial]", trial, TRIAL_KEYS)
     if "length" not in trial:
         raise GraphError("[trial]", "needs length, in ticks")
-    graph.set_trial(trial["length"], table(trial, "spans", "[trial.spans]"), trial.get("score_at"),
-                    trial.get("tick_ms"))
+    duration = trial.get("tick_ms")
+    check_words({"tick_ms": duration})
+    graph.set_trial(trial["length"], table(trial, "spans", "[trial.spans]"), trial.get("score_at"), duration)
 
 
 def _read_source(graph: RegionGraph, name: str, given: Any) -> None:
@@ -114,9 +130,9 @@ def _read_source(graph: RegionGraph, name: str, given: Any) -> None:
 
 
 def _extra(given: Mapping[str, Any], where: str, known: Iterable[str]) -> dict[str, Any]:
-    extra = dict(table(given, "extra", f"{where} extra"))
+    extra = dict(table(given, "extra", f"{where} extra" if where else "[extra]"))
     for key in extra.keys() & set(known):
-        raise GraphError(where, f"extra holds {key!r}, which has a place of its own")
+        raise GraphError(where or "[extra]", f"extra holds {key!r}, which has a place of its own")
     return extra
 
 
@@ -211,18 +227,19 @@ def _read_edge(graph: RegionGraph, given: Mapping[str, Any], where: str) -> None
         join(graph, reference, target, role, options | own)
         return
     # an automatic edge whose region no longer asks for it: written out in full
-    extra = options.pop("extra", {})
+    extra = table(options, "extra", f"{where} extra")
+    options.pop("extra", None)
     name = options.pop("name", None)
     if name is None:
         raise GraphError(where, "an automatic edge needs its name")
     insert(graph, reference.name, target, name,
-           extra | options | own | {"role": role, "port": reference.port, "delay": reference.delay})
+           dict(extra) | options | own | {"role": role, "port": reference.port, "delay": reference.delay})
 
 
 def _change_edge(graph: RegionGraph, given: Mapping[str, Any], where: str) -> None:
     """A table without ends changes, or removes, an edge that the region tables have made."""
-    if "name" not in given:
-        raise GraphError(where, "needs from= and to=, or the name= of an edge to change")
+    if not isinstance(given.get("name"), str):
+        raise GraphError(where, "needs from= and to=, or the name= of an edge to change", given.get("name"))
     if not graph.has_edge_named(given["name"]):
         graph.edge(given["name"])  # raises, with the nearest name
     source, target, data = graph.edge(given["name"])
@@ -230,6 +247,7 @@ def _change_edge(graph: RegionGraph, given: Mapping[str, Any], where: str) -> No
         graph.remove_edge(source, target, given["name"])
         return
     changes = {key: value for key, value in given.items() if key not in ("name", "extra", "removed")}
-    changed = edge_attributes(where, data | changes | dict(table(given, "extra", where)), graph.nodes[source])
+    extra = dict(table(given, "extra", f"{where} extra"))
+    changed = edge_attributes(where, data | changes | extra, graph.nodes[source])
     check_edge(graph, source, target, given["name"], changed)
     data.update(changed)

@@ -105,7 +105,10 @@ def join(
     if automatic:
         full = full._replace(select=None)
     name = options.pop("name", None) or edge_name(full, target, role)
-    given = options.pop("extra", {}) | options | {
+    extra = options.pop("extra", {})
+    if not isinstance(extra, Mapping):
+        raise GraphError(f"edge {name!r}", "extra must be a table", extra)
+    given = dict(extra) | options | {
         "role": role, "port": port, "delay": delay, "select": reference.select, "auto": automatic,
     }
     insert(graph, reference.name, target, name, given)

@@ -16,18 +16,21 @@ from cortexsim.graph import RegionGraph
 from graph_examples import message, pair, random_graph, rich, u_net
 
 
+ALLOWED = ["graph_examples:*"]
+
+
 def by_graphml(graph, folder):
     graph.to_graphml(folder / "g.graphml")
-    return RegionGraph.from_graphml(folder / "g.graphml")
+    return RegionGraph.from_graphml(folder / "g.graphml", allow_kinds=ALLOWED)
 
 
 def by_json(graph, folder):
     graph.to_json(folder / "g.json")
-    return RegionGraph.from_json(folder / "g.json")
+    return RegionGraph.from_json(folder / "g.json", allow_kinds=ALLOWED)
 
 
 def by_networkx(graph, folder):
-    return RegionGraph.from_networkx(nx.MultiDiGraph(graph))
+    return RegionGraph.from_networkx(nx.MultiDiGraph(graph), allow_kinds=ALLOWED)
 
 
 FORMATS = [by_graphml, by_json, by_networkx]
@@ -241,7 +244,7 @@ def test_a_file_that_is_not_there_is_named(read, folder):
     (RegionGraph.from_graphml, "", "is not GraphML that networkx can read (no element found: line 1, column 0)"),
     (RegionGraph.from_graphml, "<graphml>", "is not GraphML that networkx can read (no element found"),
     (RegionGraph.from_graphml, "<html/>", "is not GraphML that networkx can read (file not successfully read"),
-    (RegionGraph.from_json, "{", "is not node-link JSON (JSONDecodeError("),
+    (RegionGraph.from_json, "{", "is not JSON (Expecting property name"),
     (RegionGraph.from_json, "[]", "is not node-link JSON ("),
     (RegionGraph.from_json, '{"nodes": [{"name": "x"}], "links": []}', "is not node-link JSON (KeyError('edges'))"),
     (RegionGraph.from_json, '{"nodes": 5, "edges": []}', "is not node-link JSON (TypeError("),

@@ -164,9 +164,10 @@ def test_a_toml_file_lists_it(lab):
         context = "point"
         learning_rate = 0.05
         """
-    graph = load_toml(textwrap.dedent(text))
+    graph = load_toml(textwrap.dedent(text), allow_kinds=[kind])
     assert graph.nodes["unit"]["hyper"] == {"learning_rate": 0.05, "margin": 0.5}
-    assert load_toml(to_toml(graph)).same(graph)
+    assert load_toml(to_toml(graph), allow_kinds=["mylab*"]).same(graph)
+    assert graph.copy().check().same(graph), "what was read is the caller's own"
     assert cs.Simulation(graph).run(separable(50)).kinds == [kind]
 
 

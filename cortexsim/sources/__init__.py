@@ -30,6 +30,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from cortexsim.errors import InputError, nearest
+from cortexsim.trust import check_import, importing_only
 
 __all__ = ["SeekableStream", "Shuffled", "StreamLike", "block_rng", "find_stream", "list_streams",
            "open_stream", "resolve", "whole_number"]
@@ -86,9 +87,10 @@ def find_stream(name: str) -> type:
     Raises
     ------
     InputError
-        There is no such module or class, or the module cannot be imported.
+        There is no such module or class, the module cannot be imported, or a file that is being read may not import it.
     """
     where = f"stream {name!r}"
+    check_import(name, "stream", InputError)
     module_name, _, class_name = name.partition(":")
     if "." not in name and ":" not in name:
         if name not in list_streams():
@@ -107,7 +109,8 @@ def find_stream(name: str) -> type:
                          hint=nearest(class_name, classes)) from None
 
 
-def open_stream(spec: Mapping[str, Any], seed: int = 0, base_dir: str | Path | None = None) -> StreamLike:
+def open_stream(spec: Mapping[str, Any], seed: int = 0, base_dir: str | Path | None = None,
+                allow_streams: Iterable[str] = ()) -> StreamLike:
     """Open the stream that a ``[stream]`` table describes.
 
     Parameters
@@ -118,6 +121,9 @@ def open_stream(spec: Mapping[str, Any], seed: int = 0, base_dir: str | Path | N
         Given to streams that take a ``seed``, unless the table fixes one.
     base_dir : path, optional
         Where relative paths in the table start; by default the current folder.
+    allow_streams : iterable of str
+        Streams and encoders outside the package that the table may name, ``"mylab.data:Stream"``; wildcards are
+        allowed. They are imported and called, so name only what you trust.
 
     Returns
     -------
@@ -127,7 +133,8 @@ def open_stream(spec: Mapping[str, Any], seed: int = 0, base_dir: str | Path | N
     Raises
     ------
     InputError
-        Unknown name or option (the nearest known one is suggested), or a needed option is missing.
+        Unknown name or option (the nearest known one is suggested), a needed option is missing, or a name outside the
+        package that is not allowed.
 
     Examples
     --------
@@ -135,7 +142,11 @@ def open_stream(spec: Mapping[str, Any], seed: int = 0, base_dir: str | Path | N
     >>> stream.read(2)["fovea"].shape
     (2, 64)
     """
-    options = dict(spec)
+    with importing_only(allow_streams):
+        return _open_stream(dict(spec), seed, base_dir)
+
+
+def _open_stream(options: dict[str, Any], seed: int, base_dir: str | Path | None) -> StreamLike:
     name = options.pop("name", None)
     if not isinstance(name, str):
         raise InputError("[stream] table", "needs name = \"...\", the stream's name", got=name,
@@ -168,7 +179,12 @@ def resolve(where: str, path: str | Path, base_dir: str | Path | None) -> Path:
     """Give the place of a file that a table names relative to `base_dir`; ``~`` is the home folder."""
     if not isinstance(path, (str, Path)) or not str(path):
         raise InputError(where, "needs the path of a file", got=path)
-    return Path(base_dir or ".") / Path(path).expanduser()
+    if "\0" in str(path):
+        raise InputError(where, "the path of a file holds no NUL", got=path)
+    try:
+        return Path(base_dir or ".") / Path(path).expanduser()
+    except RuntimeError as error:  # "~somebody", whom the system does not know
+        raise InputError(where, f"names a home folder that is not there ({error})", got=path) from None
 
 
 def block_rng(label: str, seed: int, index: int) -> np.random.Generator:

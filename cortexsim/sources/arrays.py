@@ -6,7 +6,6 @@ that holds NaN or infinity; `Stream` makes a seekable stream of arrays or of an 
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cortexsim.errors import FileError, InputError, nearest
+from cortexsim.safe_npz import read_npz
 from cortexsim.sources import StreamLike, resolve, whole_number
 from cortexsim.sources._port import Port, Shape, check_names, common_length
 
@@ -94,6 +94,9 @@ class Inputs:
         Whether there is a callable. It may read the simulation, so only one tick may be read at a time.
     position : int
         The tick of the next row.
+    first_row : int or None
+        Where in the data its first row lies: the position of a stream, 0 of arrays; None where nobody can go back
+        there, as with an iterator.
 
     Raises
     ------
@@ -116,6 +119,7 @@ class Inputs:
         self._reader = _open({} if inputs is None and not ports else inputs, ports, where, start)
         self.length: int | None = self._reader.length
         self.needs_single_tick: bool = self._reader.needs_single_tick
+        self.first_row: int | None = self._reader.first_row
 
     def read(self, n: int) -> Block:
         """Give the next ticks.
@@ -146,7 +150,9 @@ class Stream:
     Parameters
     ----------
     data : mapping or path
-        Source name -> array [ticks, *shape], or an ``.npz`` file of such arrays.
+        Source name -> array [ticks, *shape], or an ``.npz`` file of such arrays. Where the arrays of a compressed file
+        have more than 64 MiB and a hundred times its size, read it with ``cortexsim.safe_npz.read_npz(path,
+        ratio=None)``.
     base_dir : path, optional
         Where a relative path starts.
 
@@ -169,7 +175,10 @@ class Stream:
         where = "stream 'arrays'"
         if isinstance(data, (str, Path)):
             path = resolve(where, data, base_dir)
-            where, data = f"file {str(path)!r}", _load_npz(path)
+            where = f"file {str(path)!r}"
+            if not path.exists():
+                raise FileError(where, "no such file")
+            data = read_npz(path)
         self._shapes = {name: np.shape(values)[1:] or (1,) for name, values in data.items()}
         ports = {name: Port(where, name, shape) for name, shape in self._shapes.items()}
         self._rows = {name: ports[name].rows(values) for name, values in data.items()}
@@ -197,6 +206,7 @@ class _ColumnReader:
         check_names(inputs, ports, where)
         self.ports = ports
         self.needs_single_tick = False
+        self.first_row: int | None = 0
         self._arrays: dict[str, np.ndarray] = {}
         self._masks: dict[str, np.ndarray] = {}
         self._samplers: dict[str, Callable[[int], Any]] = {}  # in the user's order: one may rely on another
@@ -219,6 +229,7 @@ class _ColumnReader:
             self.needs_single_tick = True
         elif hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping, Set)):
             self._samplers[name] = _pull(iter(value))
+            self.first_row = None
         else:
             raise InputError(port.label, "needs an array, an iterator of samples or a callable from the tick "
                              "to a sample", got=type(value).__name__)
@@ -266,6 +277,7 @@ class _StreamReader:
         self.stream, self.ports, self.where = stream, ports, where
         length = getattr(stream, "length", None)
         self.length: int | None = None if length is None else length - getattr(stream, "position", 0)
+        self.first_row: int | None = getattr(stream, "position", None) if hasattr(stream, "seek") else None
 
     def read(self, n: int, tick: int) -> Block:
         delivered = self.stream.read(n)
@@ -291,6 +303,7 @@ class _DictReader:
         self.ports, self.where = ports, where
         self.length: int | None = len(inputs) if isinstance(inputs, Sequence) else None
         self.needs_single_tick = callable(inputs)
+        self.first_row: int | None = 0 if self.length is not None or callable(inputs) else None
         self._next: Callable[[int], Any] = inputs if callable(inputs) else _pull(iter(inputs))
 
     def read(self, n: int, tick: int) -> Block:
@@ -337,19 +350,3 @@ def _block(rows: int, values: dict[str, np.ndarray], masks: dict[str, np.ndarray
 
 def _pull(iterator: Iterator[Any]) -> Callable[[int], Any]:
     return lambda tick: next(iterator)
-
-
-def _load_npz(path: Path) -> dict[str, np.ndarray]:
-    where = f"file {str(path)!r}"
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise FileError(where, "holds one array without a name; save it with numpy.savez")
-        with loaded:
-            return dict(loaded)
-    except FileNotFoundError:
-        raise FileError(where, "no such file") from None
-    except FileError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise FileError(where, f"is not an .npz file of plain arrays: {error}") from error

@@ -384,12 +384,13 @@ class Stream:
 def source_names(columns: list[str]) -> dict[str, str]:
     """Give a source name for each column; columns that would share one get a number."""
     names: dict[str, str] = {}
+    last: dict[str, int] = {}  # so that thousands of one name are not counted through again for each
     for column in columns:
         stem = re.sub(r"[^A-Za-z0-9_+-]+", "_", column)
         stem = stem if stem == column else stem.strip("_") or "column"
-        name, number = stem, 1
+        name, number = stem, last.get(stem, 1)
         while name in names:
             number += 1
             name = f"{stem}_{number}"
-        names[name] = column
+        names[name], last[stem] = column, number
     return names

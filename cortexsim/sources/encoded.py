@@ -36,6 +36,7 @@ from cortexsim.errors import InputError, nearest
 from cortexsim.sources import SeekableStream, StreamLike, resolve, whole_number
 from cortexsim.sources.csvfile import BLANKS, read_cells, read_csv
 from cortexsim.timestamps import GAPS, Times, find_step, place, read_times, shown
+from cortexsim.trust import check_import
 
 _WHERE = "stream 'encoded'"
 DUPLICATES = ("error", "first", "last", "mean", "keep")
@@ -279,6 +280,7 @@ def _pairs(sources: Mapping[str, Mapping[str, Any]], time: str | None) -> Pairs:
         if not isinstance(table, Mapping):
             raise InputError(where, "needs a table of column, encoder and its options", table)
         options = dict(table)
+        check_encoders(table)
         column, kind = options.pop("column", None), options.pop("encoder", None)
         if kind is None and options:
             key = next(iter(options))
@@ -296,6 +298,15 @@ def _pairs(sources: Mapping[str, Mapping[str, Any]], time: str | None) -> Pairs:
                                  "time = \"...\"", column)
         pairs[name] = name if column is None else column, encoder
     return pairs
+
+
+def check_encoders(table: Mapping[str, Any]) -> None:
+    """Refuse an encoder outside the package, in a table or a table in it, that a file may not import."""
+    if isinstance(table.get("encoder"), str):
+        check_import(table["encoder"], "encoder", InputError)
+    for value in table.values():
+        if isinstance(value, Mapping):
+            check_encoders(value)
 
 
 def _read(path: Path, pairs: Pairs, time: str | None, gaps: str, duplicates: str,
