@@ -18,15 +18,16 @@ from cortexsim.native import DRIVER_FLAGS, INNER
 from cortexsim.rows import clear, copy, subtract
 from cortexsim.views import HEADER, Layout
 
-# columns of `regions` (LIST_*: the ring of lists of active units, -1 where there is none, and whether its port is held
-# without a target; SCORED_AT: where the target lies that a trial is scored by, -1 where it is the target as usual;
-# PORTS: the first of the ports it has, and the end of them; RELAXES: it goes on where its target is away; RATE: the
-# word of its learning rate, -1 where it has none; RATE_RULE: by which rule of step_sizes.py that changes; META_RATE and
-# DECAY_TIME: the words of that rule's constants; OUTER_WORD, INNER_WORD: those of the two vectors that its steps go
-# along; BIAS, FLOOR, NORMALISED: the words of what else decides its steps, -1 where there is none, NORMALISED -2 where
-# they always are; EDGES_AT: its context edges in `present`; GRADIENT_AT: what it keeps from step to step)
+# columns of `regions` (LIST_*: the ring of lists of active units, -1 where there is none; WATCHED: the ports that are
+# looked at when all has been written at once, as bits, and from bit 5 on the port that is listed; SCORED_AT: where the
+# target lies that a trial is scored by, -1 where it is the target as usual; PORTS: the first of the ports it has, and
+# the end of them; RELAXES: it goes on where its target is away; RATE: the word of its learning rate, -1 where it has
+# none; RATE_RULE: by which rule of step_sizes.py that changes; META_RATE and DECAY_TIME: the words of that rule's
+# constants; OUTER_WORD, INNER_WORD: those of the two vectors that its steps go along; BIAS, FLOOR, NORMALISED: the
+# words of what else decides its steps, -1 where there is none, NORMALISED -2 where they always are; EDGES_AT: its
+# context edges in `present`; GRADIENT_AT: what it keeps from step to step)
 (VIEW, PERIOD, OFFSET, HOLD, COUNT_AT, COUNT_MASK, FROZEN, BITS, BASELINE, N_TARGET, TARGET_AT, SPARSE, ACTIVE_AT,
- CONTEXT_AT, SCORE_AT, PROBE, PROBE_END, EARLY, LIST_AT, LIST_MASK, LIST_SIZE, LIST_HELD, SCORED_AT, PORTS,
+ CONTEXT_AT, SCORE_AT, PROBE, PROBE_END, EARLY, LIST_AT, LIST_MASK, LIST_SIZE, WATCHED, SCORED_AT, PORTS,
  PORTS_END, RELAXES, RATE, RATE_RULE, META_RATE, DECAY_TIME, OUTER_WORD, INNER_WORD, BIAS, FLOOR,
  NORMALISED, EDGES_AT, GRADIENT_AT) = range(37)
 # then a pair (first, last) of edges for each role, and a triple (place, size, mask) for each port
@@ -43,9 +44,10 @@ PREDICT, COMPARE, UPDATE, TICK, FLUSH, ADAPT = range(6)
  E_PRESENT, E_DIRECT, E_LIST, E_WORD, E_SET) = range(18)
 N_EDGE = 18
 # columns of `status`, the counters of a region that change as it runs (ON: 0 not due, 1 on, 2 without its target, 3
-# relaxing without it: odd numbers are those whose kernels run)
-DUE, ON, RESET, SEEN, BAD, CYCLES, TIMED = range(7)
-N_STATUS = 7
+# relaxing without it: odd numbers are those whose kernels run; BAD: when it last diverged, -1: not yet; HALTED: stopped
+# since then)
+DUE, ON, RESET, SEEN, BAD, CYCLES, TIMED, HALTED = range(8)
+N_STATUS = 8
 # columns of `probes`
 P_REGION, P_PORT, P_EVERY, P_TO, P_SIZE = range(5)
 # columns of the curves
@@ -69,7 +71,9 @@ TABLE_ARRAYS = (("regions", "int32", 2), ("edges", "int32", 2), ("kernels", "int
                 ("gathered", "float32", 1), ("indices", "int32", 1), ("counts", "int64", 1), ("active", "int32", 1),
                 ("status", "int64", 2), ("baselines", "float32", 1), ("gradients", "float32", 1),
                 ("curves", "float64", 3), ("probes", "int64", 2), ("records", "float32", 1),
-                ("spans", "int64", 1), ("present", "int64", 1), ("steps", "int64", 2), ("unit_start", "int64", 1))
+                ("spans", "int64", 1), ("present", "int64", 1), ("steps", "int64", 2), ("unit_start", "int64", 1),
+                ("policies", "int64", 2), ("images", "int64", 1), ("store_words", "int64", 1),
+                ("diverged", "int64", 2))
 TABLES = Layout([(name, "int") for name in TABLE_SCALARS], TABLE_ARRAYS, tables=True)
 
 W_TICK, W_TRIAL, W_PLACE, W_SPAN, W_LEARN, W_RESET, W_DUE, W_LENGTH, W_INIT = (
@@ -258,6 +262,9 @@ def begin(T, r, t):
     regions, status, words, counts = T.regions, T.status, T.words, T.counts
     at, mask = regions[r, COUNT_AT], regions[r, COUNT_MASK]
     status[r, ON] = 0
+    if status[r, HALTED]:
+        counts[at + (t & mask)] = -1
+        return False
     period = regions[r, PERIOD]
     if period > 1 and (t - regions[r, OFFSET]) % period != 0:
         counts[at + (t & mask)] = counts[at + ((t - 1) & mask)]

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from cortexsim import bookkeeping as d
+from cortexsim import guard
 from cortexsim.engine import Engine
 from cortexsim.errors import InputError, nearest
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import Shapes
 from cortexsim.plan import Plan
+from cortexsim.policies import keep
 from cortexsim.probe import Recorder
 from cortexsim.sources.arrays import Inputs
 from cortexsim.tables import Memory, seed_of
@@ -120,7 +122,7 @@ def copy_simulation(sim: Any) -> Any:
     twin.engine.learn = sim.engine.learn
     twin.recorder = Recorder()
     twin._watch, twin._notices = copy.deepcopy(sim._watch), copy.deepcopy(sim._notices)
-    twin.skipped = dict(sim.skipped)
+    twin.skipped, twin._diverged = dict(sim.skipped), dict(sim._diverged)
     return twin
 
 
@@ -136,8 +138,11 @@ def copy_plan(plan: Plan) -> Plan:
 def copy_values(old: Memory, new: Memory, signals_from: int = 0) -> None:
     """Copy everything that changes in a run, between memories of equal plans; signals only from a place on."""
     new.signals[signals_from:] = old.signals[signals_from:]
-    for name in ("gathered", "counts", "active", "status", "baselines", "gradients", "present", "defaults"):
+    for name in ("gathered", "counts", "active", "status", "baselines", "gradients", "present", "defaults", "diverged"):
         getattr(new, name)[:] = getattr(old, name)
+    if new.policies[:, guard.POLICY].any():
+        # one that learns nothing has no images
+        new.images[:] = old.images
     new.edges[:, d.E_CUT] = old.edges[:, d.E_CUT]
     new.regions[:, d.FROZEN] = old.regions[:, d.FROZEN]
     for name in new.row:
@@ -173,6 +178,7 @@ def replan(sim: Any, graph: Any) -> None:
             _carry_signals(old, memory, name, sim.tick)
     _carry_held(old, memory)
     sim.memory = memory
+    sim._diverged = {name: count for name, count in sim._diverged.items() if name in plan.regions and name not in anew}
     sim.curves = sim.curves.carry(*curve_rows(plan))
     sim.engine = Engine(plan, memory, sim.curves.acc, sim.threads)
     before = set(old.row)
@@ -213,6 +219,9 @@ def _carry_region(old: Memory, new: Memory, name: str) -> bool:
         else:
             array[np.ix_(*[m[1] for m in maps])] = former[np.ix_(*[m[0] for m in maps])]
     new.status[new.row[name]] = old.status[old.row[name]]
+    new.diverged[new.row[name]] = old.diverged[old.row[name]]
+    if new.policies[new.row[name], guard.POLICY] == guard.FREEZE:
+        keep(new, name)
     _carry_rate(old, new, name)
     a, b = old.baseline_at[name], new.baseline_at[name]
     n = now.shapes.n_target

@@ -36,12 +36,13 @@ from cortexsim.bookkeeping import (
     gather,
     target_there,
 )
+from cortexsim.guard import watch
 from cortexsim.native import DRIVER_FLAGS, address, call, caster, cycles, flush_denormals, restore
 from cortexsim.scoring import finish, record
 from cortexsim.views import Layout, stamp
 
 STAMP = stamp(*(Path(__file__).with_name(f"{name}.py") for name in (
-    "bookkeeping", "adapting", "scoring", "native", "views")))
+    "bookkeeping", "adapting", "guard", "scoring", "native", "views")))
 tables_at = caster(TABLES.type)
 # one visit in so many is timed
 TIMED_EVERY = 32
@@ -54,8 +55,11 @@ START, END, BLOCK = (JOB.word[name] for name in ("start", "end", "block"))
 
 
 @compiled
-def _advance(T, r, step, t):
-    """One step (0 predict, 1 compare, 2 update) of a region at a tick, or all three (-1) where nobody waits between."""
+def _advance(T, r, step, t, only):
+    """One step (0 predict, 1 compare, 2 update) of a region at a tick, or all three (-1) where nobody waits between.
+
+    With `only` 1 it is a try: a prediction, at which nobody looks who could do anything about it.
+    """
     regions, kernels, status = T.regions, T.kernels, T.status
     if step > 0 or begin(T, r, t):
         if status[r, ON] & 1:
@@ -73,6 +77,8 @@ def _advance(T, r, step, t):
                     default_compare(T, r)
             if there and (step == -1 or step == 2):
                 call(kernels[r, TICK if fused else UPDATE], pointer)
+            if only == 0:
+                watch(T, r, step, t)
         if status[r, ON] and (step == -1 or step == 2):
             finish(T, r, t)
             if due(T, r):
@@ -98,7 +104,7 @@ def work(j: Any) -> None:
                 for s in range(a, b):
                     step = steps[s, 1]
                     if only == 0 or step <= 0:
-                        _advance(T, steps[s, 0], step if only == 0 else 0, t + k)
+                        _advance(T, steps[s, 0], step if only == 0 else 0, t + k, only)
             if started and only == 0:
                 status[steps[a, 0], CYCLES] += cycles() - started
                 status[steps[a, 0], TIMED] += ticks

@@ -13,7 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from cortexsim import adapting, native, scoring
+from cortexsim import adapting, guard, native, scoring
 from cortexsim import bookkeeping as d
 
 
@@ -41,7 +41,7 @@ def _call(engine: Any, r: int, step: str) -> None:
         _compiled(kernel)(layout.namespace(memory.words[at : at + layout.n_words]))
 
 
-def _advance(engine: Any, T: Any, r: int, step: int, t: int) -> None:
+def _advance(engine: Any, T: Any, r: int, step: int, t: int, only: bool = False) -> None:
     kernels, status = T.kernels[r], T.status[r]
     last = step in (-1, 2)
     if step > 0 or _open(d.begin)(T, r, t):
@@ -59,6 +59,10 @@ def _advance(engine: Any, T: Any, r: int, step: int, t: int) -> None:
                     _open(d.default_compare)(T, r)
             if there and last:
                 _call(engine, r, "tick" if fused else "update")
+            if not only:
+                _open(guard.watch)(T, r, step, t)
+                # the tables here are a copy
+                engine.memory.regions[r, d.FROZEN] = T.regions[r, d.FROZEN]
         if status[d.ON] and last:
             _open(scoring.finish)(T, r, t)
             if _open(adapting.due)(T, r):
@@ -91,4 +95,4 @@ def run_predict(engine: Any, tick: int) -> None:
     T = engine.namespace()
     for r, step in T.steps:
         if step <= 0:
-            _advance(engine, T, int(r), 0, tick)
+            _advance(engine, T, int(r), 0, tick, only=True)

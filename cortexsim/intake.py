@@ -1,4 +1,4 @@
-"""What comes into a simulation: lengths, samples and options, checked; and what must stop a run."""
+"""What comes into a simulation: lengths, samples and options, checked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from cortexsim import bookkeeping as d
 from cortexsim.errors import InputError, nearest
 from cortexsim.sources.arrays import Inputs, first_bad
 
@@ -81,20 +80,6 @@ def known_samples(sim: Any, known: dict[str, Any]) -> dict[str, Any]:
                 raise InputError(f"source {name!r}, port 'value'", f"is not finite at tick {sim.tick}")
             given[name] = None
     return given
-
-
-def check_diverged(sim: Any) -> None:
-    """Stop with an error that names the first region whose loss left the finite range."""
-    bad = np.flatnonzero(sim.memory.status[:, d.BAD] >= 0)
-    if len(bad):
-        row = bad[np.argmin(sim.memory.status[bad, d.BAD])]
-        name, tick = sim.plan.sequence[row], int(sim.memory.status[row, d.BAD])
-        sim.memory.status[:, d.BAD] = -1
-        sim.curves.add_event(tick, "divergence", name)
-        region = sim.plan.regions[name]
-        rates = [key for key in region.hyper if "rate" in key]
-        hint = f"lower its {rates[0]} ({region.hyper[rates[0]]})" if rates else ""
-        raise InputError(f"region {name!r}", f"diverged at tick {tick}: its loss is not finite", hint=hint)
 
 
 def check_options(seed: Any, threads: Any, on_bad: Any, longest_block: Any = None) -> None:

@@ -23,6 +23,7 @@ as in a ``tick`` that learns in the same sweep. They are compiled once, apart fr
 ``list_rows``       for each row of a matrix how many of its numbers are not zero, and which
 ``note``            out = a; the sum of a_i^2
 ``zeros``           how many a_i are zero
+``beyond``          whether any a_i is not within +-limit: 1 or 0
 ``copy``, ``clear`` what they say
 ==================  ====================================================================================
 
@@ -320,6 +321,12 @@ def note(out: Array, o: int, n: int, a: Array, i: int) -> float:
 def zeros(a: Array, i: int, n: int) -> float:
     """How many of `n` numbers are zero."""
     return float((_part(a, i, n) == 0).sum())
+
+
+@_swept()
+def beyond(a: Array, i: int, n: int, limit: float) -> float:
+    """1 where any of `n` numbers is not between -`limit` and `limit`, as NaN never is, else 0."""
+    return float(not (np.abs(_part(a, i, n)) <= limit).all())
 
 
 @_swept()

@@ -14,7 +14,6 @@ from cortexsim.adapting import rate_used
 from cortexsim.bookkeeping import (
     ANOMALY,
     ANOMALY_TICKS,
-    BAD,
     BASELINE,
     BITS,
     COUNT_AT,
@@ -28,7 +27,6 @@ from cortexsim.bookkeeping import (
     FIRST_ENERGY,
     LEARNED,
     LIST_AT,
-    LIST_HELD,
     LIST_MASK,
     LIST_SIZE,
     LOSS,
@@ -62,14 +60,18 @@ from cortexsim.bookkeeping import (
     TICKS,
     VIEW,
     W_LEARN,
+    WATCHED,
     copy_edge,
     port_at,
     slot_of,
     target_place,
 )
+from cortexsim.guard import LISTED, keep_image
 from cortexsim.native import DRIVER_FLAGS, INNER
 from cortexsim.rows import clear, copy, track
 
+# bits of WATCHED: a list that is of the state or the reconstruction is held with them
+LISTED_HELD = LISTED << STATE | LISTED << RECONSTRUCTION
 # not cached and inlined, like those of bookkeeping.py
 compiled = njit(forceinline=True, **DRIVER_FLAGS, **INNER)
 
@@ -85,7 +87,7 @@ def hold(T, r):
             copy(T.signals, at, size, T.signals, before)
         else:
             clear(T.signals, at, size)
-    if T.regions[r, LIST_HELD]:
+    if T.regions[r, WATCHED] & LISTED_HELD:
         place, mask, size = T.regions[r, LIST_AT], T.regions[r, LIST_MASK], T.regions[r, LIST_SIZE]
         at, before = place + (due & mask) * size, place + ((due - 1) & mask) * size
         n = T.active[before] if due > 0 else 0
@@ -111,6 +113,7 @@ def finish(T, r, t):
             score(T, r, t)
     status[r, RESET] = 0
     status[r, DUE] += 1
+    keep_image(T, r)
     k = (t - T.bin_start) >> T.bin_shift
     if T.words[view + W_LEARN] and status[r, ON] & 1:
         if T.scoring:
@@ -156,8 +159,7 @@ def score(T, r, t):
     at = T.regions[r, SCORE_AT]
     loss = scores[at]
     if not math.isfinite(loss):
-        if status[r, BAD] < 0:
-            status[r, BAD] = t
+        # only where nothing learns: guard.py has noted it, and lets the region go on
         return
     seen = status[r, SEEN]
     status[r, SEEN] = seen + 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from cortexsim.vectors import FLOAT, INT, INT32, LANES, VECTOR, ZERO, Code, Sums
+from cortexsim.vectors import FLOAT, INT, INT32, LANES, VECTOR, ZERO, Code, Marks, Sums
 
 # vectors of a row in registers while a list of rows goes by
 ACROSS = 8
@@ -371,6 +371,16 @@ def _zeros(code, a, n):
     code.builder.ret(counts.total())
 
 
+def _beyond(code, a, n, limit):
+    marks, most = Marks(code), code.size(code.splat(limit))
+
+    def step(places, mask):
+        marks.add(code.builder.icmp_signed(">", code.size(code.load(a, places[0], mask)), most))
+
+    code.columns(n, step)
+    code.builder.ret(marks.any())
+
+
 def _clear(code, out, n):
     _each(code, n, lambda load, store: store(ZERO, out))
     code.builder.ret_void()
@@ -386,4 +396,4 @@ WRITERS: dict[str, tuple[Callable[..., None], str]] = {
     "add": (_add, "pip"), "subtract": (_subtract, "pipp"), "approach": (_approach, "pifp"),
     "squash": (_squash, "pipfff"),
     "errors": (_errors, "pppppiff=f"), "track": (_track, "pppifp"), "note": (_note, "pip=f"), "zeros": (_zeros, "pi=f"),
-    "copy": (_copy, "pip"), "clear": (_clear, "pi")}
+    "beyond": (_beyond, "pif=f"), "copy": (_copy, "pip"), "clear": (_clear, "pi")}

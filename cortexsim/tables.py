@@ -14,6 +14,7 @@ from cortexsim.errors import GraphError, KindError
 from cortexsim.fields import as_sheet
 from cortexsim.kind import PORTS, Kind
 from cortexsim.plan import EdgePlan, Plan, RegionPlan, ring_length
+from cortexsim.policies import make_policies, watched
 from cortexsim.step_sizes import STEP_SIZES, limits, signs, trace_size
 
 ROLE_COLUMN = {"context": d.CONTEXT, "target": d.TARGET, "prior": d.PRIOR, "feedback": d.FEEDBACK, "gate": d.GATE,
@@ -74,6 +75,7 @@ class Memory:
         self.count_rings: dict[str, tuple[int, int]] = {}
         self.list_rings: dict[str, int] = {}
         self.gathered_at: dict[tuple[str, str], int] = {}
+        self.stored_at: dict[str, tuple[int, int]] = {}
         self._allocate()
         self._place_signals()
         self._place_gathered()
@@ -89,8 +91,10 @@ class Memory:
             rng = np.random.default_rng(seed_of(self.seed, name))
             drawn[name] = self._given.get(name) or region.kind.allocate(region.hyper, region.shapes, rng)
             check_names(region.kind, drawn[name])
+            start = store.place(0)
             places[name] = {key: store.place(array.nbytes) for key, array in drawn[name].items()
                             if not (self._shared and key in region.kind.learned)}
+            self.stored_at[name] = start, store.place(0)
         self.store = store.make()
         for name, arrays in drawn.items():
             self.arrays[name] = {}
@@ -203,6 +207,8 @@ class Memory:
         for name in self.row:
             self._fill_region(self.regions[self.row[name]], name)
             self._fill_view(name)
+        sizes = {name: _gradient_sizes(region) for name, region in self.plan.regions.items()}
+        self.policies, self.images, self.diverged, self.store_words = make_policies(self, sizes, self._shared)
         self._fill_order()
 
     def _fill_edge(self, row: int, edge: EdgePlan, present: int) -> None:
@@ -275,7 +281,7 @@ class Memory:
         if signal in self.list_rings:
             _, size, slots = self.rings[signal]
             cells[d.LIST_AT : d.LIST_AT + 3] = self.list_rings[signal], slots - 1, size + 1
-            cells[d.LIST_HELD] = _lists(kind) in ("state", "reconstruction")
+        cells[d.WATCHED] = watched(region, _lists(kind))
         self._fill_rate(cells, region)
 
     def _fill_rate(self, cells: np.ndarray, region: RegionPlan) -> None:

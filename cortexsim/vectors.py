@@ -19,6 +19,7 @@ FLOAT, INT, INT32, VOID = ir.FloatType(), ir.IntType(64), ir.IntType(32), ir.Voi
 ROW, LIST = FLOAT.as_pointer(), INT32.as_pointer()
 VECTOR = ir.VectorType(FLOAT, LANES)
 ZERO = VECTOR([0.0] * LANES)
+WHOLE = ir.VectorType(INT32, LANES)
 # numba puts its fastmath flags on every sum that has no flag; this one means nothing to a sum, and keeps the order
 FIXED = ("arcp",)
 
@@ -124,6 +125,10 @@ class Code:
         """a b + c, rounded twice: on any processor the same, and quicker than at once where sums follow each other."""
         return self.plus(self.times(a, b), c)
 
+    def size(self, vector: Any) -> Any:
+        """The numbers of a vector without their signs, as whole numbers in the same order; NaN comes after infinity."""
+        return self.builder.and_(self.builder.bitcast(vector, WHOLE), WHOLE([0x7fffffff] * LANES))
+
     def totals(self, vectors: Sequence[Any]) -> Any:
         """The sums over the lanes of 1, 2, 4, ... vectors, as the lanes of one vector."""
         found, size = list(vectors), LANES
@@ -159,3 +164,23 @@ class Sums:
     def total(self) -> Any:
         """The sum of the first row, as a number."""
         return self.code.builder.extract_element(self.code.totals(self.vectors()), INT32(0))
+
+
+class Marks:
+    """Whether some lane of some vector was marked, in memory that the compiler turns into a register."""
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+        self.slot = code.room(WHOLE)
+        code.builder.store(WHOLE([0] * LANES), self.slot)
+
+    def add(self, condition: Any) -> None:
+        """Mark the lanes for which a condition holds."""
+        builder = self.code.builder
+        builder.store(builder.or_(builder.load(self.slot), builder.sext(condition, WHOLE)), self.slot)
+
+    def any(self) -> Any:
+        """1 where a lane was marked, else 0, as a number."""
+        bits = ir.IntType(32 * LANES)
+        found = self.code.builder.bitcast(self.code.builder.load(self.slot), bits)
+        return self.code.builder.uitofp(self.code.builder.icmp_unsigned("!=", found, bits(0)), FLOAT)
