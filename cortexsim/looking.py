@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from cortexsim import carry
+from cortexsim.doctor import examine
+from cortexsim.doctor_report import Report
 from cortexsim.engine import Engine
 from cortexsim.errors import InputError, nearest
 from cortexsim.plan import Plan
@@ -76,3 +78,27 @@ class Looking:
     def time_shares(self) -> dict[str, float]:
         """Share of the time that each region took, from the visits that were timed (estimated where none was)."""
         return carry.time_shares(self)
+
+    def doctor(self, inputs: Any = None, ticks: int | None = None) -> Report:
+        """Look for what is wrong: dead units, skills of nothing, edges nobody uses, clocks that never meet, and more.
+
+        Parameters
+        ----------
+        inputs : dict of arrays, list of dicts, or stream that can be rewound, optional
+            What comes next, as for ``run``; the position of a stream is put back. Without it, edges, units and inputs
+            are not looked at.
+        ticks : int, optional
+            For how long edges are silenced on a copy; by default 512, more where delays, periods or trials are long.
+
+        Returns
+        -------
+        Report
+            Its ``findings``, each with evidence and remedy; ``str`` gives it as text. The simulation stays as it is, to
+            the bit.
+
+        Raises
+        ------
+        InputError
+            For inputs that do not fit, or can be read only once.
+        """
+        return examine(self, inputs, ticks)
