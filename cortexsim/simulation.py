@@ -7,16 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from cortexsim import carry, changes, intake
+from cortexsim import carry, divergence, intake
+from cortexsim.changing import Changing
 from cortexsim.curves import Curves
 from cortexsim.engine import Engine, Uninterrupted
 from cortexsim.errors import InputError
 from cortexsim.graph import RegionGraph
 from cortexsim.inference import Inference, infer
+from cortexsim.lasting import Lasting
+from cortexsim.limits import check_room
 from cortexsim.looking import Looking
 from cortexsim.notices import Notices
 from cortexsim.plan import Plan, make_plan
 from cortexsim.probe import Recorder
+from cortexsim.reading import Place, place_after
 from cortexsim.settling import Watch
 from cortexsim.sources.arrays import Inputs
 from cortexsim.tables import Memory
@@ -25,7 +29,7 @@ from cortexsim.tables import Memory
 CALL_SECONDS = 0.05
 
 
-class Simulation(Looking):
+class Simulation(Looking, Changing, Lasting):
     """A region graph, running.
 
     Parameters
@@ -76,13 +80,16 @@ class Simulation(Looking):
         graph = graph if isinstance(graph, RegionGraph) else RegionGraph.from_networkx(graph)
         self.graph = graph.copy()
         self.plan = self._make_plan()
+        check_room(self.plan)
         self.memory = Memory(self.plan, self.seed)
         self.curves = Curves(*carry.curve_rows(self.plan), bins=bins)
         self.engine = Engine(self.plan, self.memory, self.curves.acc, self.threads)
         self.recorder = Recorder()
         self.tick = 0
         self.skipped: dict[str, int] = {}
-        self._watch, self._notices = Watch(), Notices()
+        self._watch, self._notices, self._place = Watch(), Notices(), Place()
+        # entries of each region's log of divergence that have been told
+        self._diverged: dict[str, int] = {}
         self._seconds_per_tick = 1e-3
 
     def _make_plan(self) -> Plan:
@@ -136,7 +143,8 @@ class Simulation(Looking):
 
     def _run(self, data: Inputs, end: int, repeat: int, exact: bool, bar: Any) -> None:
         block = 1 if data.needs_single_tick else self.plan.block
-        staged = self.engine.staged_limit()
+        staged, begun = self.engine.staged_limit(), self.tick
+        self._place = place_after(data, 0)
         while self.tick < end:
             n = min(end - self.tick, self._call_length(), staged)
             rows = 1 if data.needs_single_tick else max(1, n // repeat)
@@ -149,7 +157,10 @@ class Simulation(Looking):
             good, problem = intake.check_finite(self, values, present, count)
             for name in self.plan.sources:
                 self.engine.stage(name, self.tick, values[name][:good], present.get(name), repeat, good * repeat)
-            self._advance(good * repeat, block)
+            try:
+                self._advance(good * repeat, block)
+            finally:
+                self._place = place_after(data, (self.tick - begun) // repeat)
             bar.update(good * repeat)
             if problem:
                 raise problem
@@ -176,7 +187,7 @@ class Simulation(Looking):
             self.curves.n_ticks = stop - self.curves.start
             self._watch.look(self)
             self._notices.look(self)
-            intake.check_diverged(self)
+            divergence.look(self)
 
     def _call_length(self) -> int:
         return int(np.clip(CALL_SECONDS / self._seconds_per_tick, self.plan.block, 1 << 16))
@@ -257,56 +268,6 @@ class Simulation(Looking):
             self._advance(repeat, 1)
 
     # ------------------------------------------------------------------ changing it
-
-    def freeze(self, *regions: str) -> list[str]:
-        """Stop learning in the regions that match (names or wildcards; all by default); returns their names."""
-        return changes.set_frozen(self, regions, True)
-
-    def unfreeze(self, *regions: str) -> list[str]:
-        """Let regions learn again."""
-        return changes.set_frozen(self, regions, False)
-
-    def lesion(self, pattern: str) -> list[str]:
-        """Cut edges: they deliver nothing until restored.
-
-        Parameters
-        ----------
-        pattern : str
-            An edge's name, ``"a->b"``, or wildcards such as ``"saccade->*"``.
-
-        Returns
-        -------
-        list of str
-            The edges that were cut.
-        """
-        return changes.set_cut(self, self.graph.lesion(pattern), "lesion")
-
-    def restore(self, pattern: str) -> list[str]:
-        """Undo :meth:`lesion` for all edges that match `pattern`; returns their names."""
-        return changes.set_cut(self, self.graph.restore(pattern), "restore")
-
-    def set_hyper(self, region: str, **values: Any) -> None:
-        """Change hyperparameters during a run, without a recompile.
-
-        Parameters
-        ----------
-        region : str
-            A name, or a wildcard for several.
-        **values
-            Hyperparameters by name.
-
-        Raises
-        ------
-        KindError
-            For an unknown name or a value out of range.
-        GraphError
-            For one that shapes depend on: edit the graph and :meth:`replan`.
-        """
-        changes.set_hyper(self, region, values)
-
-    def hyper(self, region: str) -> dict[str, Any]:
-        """The hyperparameters of a region."""
-        return dict(self.plan.regions[changes.matching(self, [region])[0]].hyper)
 
     def reset(self) -> None:
         """Clear all activity - signals in flight, states, traces - and keep all that was learned, and the curves."""

@@ -50,7 +50,7 @@ from cortexsim.weight_rates import IDBD, RULES, allocate_rates, learn_each, with
 
 ROLES = ("context", "target", "gate", "modulator")
 NEEDS = ("context", "target")
-PORTS = ("prediction", "error")
+PORTS, CONSTANT = ("prediction", "error"), ("V_start",)
 AXES = with_rates({"W": ("unit", "dense"), "V": ("field",), "Wt": ("context", "unit"), "b": ("unit",)})
 LEARNED = tuple(AXES)
 NORMALISED = "normalise"

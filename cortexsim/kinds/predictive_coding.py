@@ -42,13 +42,13 @@ from cortexsim.rows import add, blend, clear, copy, dot, learn, learn_multiply, 
 
 ROLES, NEEDS = ("context", "target", "prior", "feedback", "gate", "modulator"), ()
 PORTS = ("prediction", "error", "state", "reconstruction")
-SETTLES, CLAMP = True, ("v", "held")
+SETTLES, CLAMP, CONSTANT = True, ("v", "held"), ("parts", "own", "curved")
 LEARNED = ("W", "M", "b", "V", "a", "variance", "inverse", "log_variance")
 AXES = {"V": ("unit", "context"), "a": ("unit",), "variance": ("unit",), "inverse": ("unit",)}
 ACTIVATIONS, PRIORS = ("linear", "tanh", "relu", "sigmoid"), ("none", "gaussian", "sparse", "laplace")
 f32 = np.float32
 HOLDS = 1  # in `held`: a query holds the unit (2: it only says where it starts)
-LATE, LATE_CONTEXT, FRESH, FRESH_CONTEXT, FIXED, DIVERGED, OWN = range(7)  # of `flags`
+LATE, LATE_CONTEXT, FRESH, FRESH_CONTEXT, FIXED, DIVERGED = range(6)  # of `flags`
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def allocate(hyper, shapes, rng):
               "variance": np.full(n, 1 / hyper.precision, f32), "inverse": np.full(n, hyper.precision, f32),
               "log_variance": np.full(1, -n * math.log(hyper.precision)),
               "held": np.zeros(n, np.int32), "fixed": np.zeros(n, np.int32),
-              "parts": np.array(parts, np.int32).reshape(-1, 3), "flags": np.array([0] * OWN + [own], np.int64),
+              "parts": np.array(parts, np.int32).reshape(-1, 3), "flags": np.zeros(6, np.int64), "own": np.array([own]),
               "curved": np.array([edge.source.endswith(".state") for edge in shapes.context], np.int32),
               # what the last sweeps over W and V were made of, what they gave, and what the next ones learn
               "p": predicted, "g": predicted, "kept": np.ones(1, f32), "seen": context, "c": context, "last_c": context}
@@ -155,8 +155,8 @@ def _settle_weights(r):
     learn(W, 0, rows, n, r.kept[0], r.g, 0, r.f, 0)
     if M.shape[0] > 0:
         blend(W, 0, rows * n, f32(0.0), W, 0, M, 0)
-    for i in range(n if r.flags[OWN] >= 0 else 0):
-        W[r.flags[OWN] + i, i] = f32(0.0)
+    for i in range(n if r.own[0] >= 0 else 0):
+        W[r.own[0] + i, i] = f32(0.0)
     if r.max_norm > 0:
         clear(some, 0, n)
         for j in range(rows):
@@ -226,7 +226,7 @@ def _predict(r):
     for i in range(n):
         changed += u[i] != seen[i]
     if changed:
-        fused = r.flags[LATE] == 1 and r.M.shape[0] == 0 and r.max_norm == 0 and r.flags[OWN] < 0
+        fused = r.flags[LATE] == 1 and r.M.shape[0] == 0 and r.max_norm == 0 and r.own[0] < 0
         if fused:
             # `back` is free until update: it keeps what the weights learn from while f becomes new
             copy(r.back, 0, n, f, 0)

@@ -52,7 +52,7 @@ UNITS = 100
 EXACT = 500
 f32 = np.float32
 __all__ = ["AXES", "GOES_ON", "GRADIENT", "LEARNED", "NEEDS", "NORMALISED", "PORTS", "ROLES", "Hyper", "allocate",
-           "cost", "flush", "notices", "ports", "predict", "tick", "update"]
+           "cost", "flush", "notices", "ports", "predict", "tick", "update", "wrong_arrays"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,12 @@ def allocate(hyper, shapes, rng):
             "a": (hyper.bias_scale * rng.uniform(-1, 1, n)).astype(f32),
             "x": np.zeros((2, n), f32), "drive": np.zeros(n, f32), "line": np.zeros((1 + hyper.lags, m), f32),
             **allocate_readout(hyper, shapes.n_target, _features(hyper, shapes))}
+
+
+def wrong_arrays(hyper, shapes, arrays, drawn):
+    """What a unit hears are units."""
+    origin = arrays["origin"]
+    return "" if origin.min() >= 0 and origin.max() < _units(shapes) else "array 'origin' names units that are not there"
 
 
 def spectral_radius(weights: np.ndarray, origin: np.ndarray, rng: np.random.Generator, steps: int = 1000) -> float:

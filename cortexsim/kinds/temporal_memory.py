@@ -159,6 +159,29 @@ def allocate(hyper, shapes, rng):
             "on_words": whole(m // 64 + 2)}
 
 
+def wrong_arrays(hyper, shapes, arrays, drawn):
+    """Segments, synapses and winners are places that kernels go to without a look."""
+    counters, work, cells, n = arrays["counters"], arrays["work"], arrays["segment_cell"], arrays["n_synapses"]
+    segments, width = arrays["synapses"].shape
+    n_cells, free = len(arrays["dead"]), arrays["free"][:max(0, counters[FREE])]
+    filled = arrays["synapses"][np.arange(width) < n[:, None]]
+    # before the first tick after an edit of the graph, synapses are numbered as they were
+    same = np.array_equal(arrays["wiring"], arrays["wiring_now"])
+    units = shapes.n_context if same else max(0, arrays["wiring"][:, 2].max())
+    fixed, used = [OWN, OWN_END, SHIFT, CELLS], np.flatnonzero(cells >= 0)
+    sound = {
+        "wiring_now": np.array_equal(arrays["wiring_now"], drawn["wiring_now"]),
+        "work": not work[BUILT] and work[PARITY] in (0, 1) and (work[fixed] == drawn["work"][fixed]).all(),
+        "segment_cell": cells.max() < n_cells,
+        "n_synapses": n.min() >= 0 and n.max() <= hyper.max_synapses,
+        "synapses": not filled.size or filled.min() >= 0 and filled.max() < units,
+        "free": np.array_equal(np.sort(np.concatenate([free, used])), np.arange(segments)),
+        "counters": counters.min() >= 0 and counters[SYNAPSES] == n[used].sum(),
+        "winners": arrays["winners"].min() >= 0 and arrays["winners"][:, 1:].max() < n_cells
+        and arrays["winners"][:, 0].max() <= n_cells}
+    return next((f"array {name!r} holds what no run leaves behind" for name, well in sound.items() if not well), "")
+
+
 def notices(hyper, arrays):
     """What happened at the caps."""
     counters, told = arrays["counters"], {}
