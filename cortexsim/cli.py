@@ -12,12 +12,14 @@ from typing import NoReturn
 from cortexsim import __version__
 from cortexsim.cli_bench import bench
 from cortexsim.cli_data import data
+from cortexsim.cli_doctor import doctor
 from cortexsim.cli_plot import plot
 from cortexsim.cli_run import run
 from cortexsim.cli_show import list_all, show
 from cortexsim.errors import CortexsimError, InputError, nearest
 from cortexsim.measures import MEASURES
 from cortexsim.timestamps import GAPS
+from cortexsim.trust import importing_only
 
 RUN = """\
 Run a region graph on its stream of input: learn, watch, and write the results.
@@ -36,8 +38,11 @@ examples:
   cortexsim run forecast --data river.csv --column rain --column flow --horizon 3
   cortexsim run forecast --data taxi.csv --column value --time timestamp --calendar day,week --horizon 1..48
 
-Ctrl-C ends a run early: everything up to that tick is written, and the exit code is 130. Errors are one line and the
-exit code 2.
+  cortexsim run glimpses --ticks 10000000 --checkpoint-every 100000 --out runs/long
+  cortexsim run --resume runs/long                      (goes on, whatever had stopped it)
+
+Ctrl-C ends a run early: everything up to that tick is written, and the exit code is 130; a second one does not wait for
+a stream that brings nothing. Errors are one line and the exit code 2.
 """
 
 DATA = """\
@@ -124,6 +129,7 @@ def parsers() -> dict[str, Parser]:
             ("list", "name the ready-made graphs, the kinds of region and the streams", list_all, None),
             ("show", "print a graph with its plan, memory and cost, or a kind", show, _show_options),
             ("plot", "draw the pictures of a run again", plot, _plot_options),
+            ("doctor", "find what is wrong in a run or a graph, and the remedy", doctor, _doctor_options),
             ("data", "list and download the data that examples and experiments use", data, _data_options),
             ("bench", "measure the speed, beside the machine's limit and other programs", bench, _bench_options)):
         command = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".",
@@ -139,15 +145,21 @@ def parsers() -> dict[str, Parser]:
 def _run_options(command: Parser) -> None:
     command.description, command.epilog = RUN, RUN_EXAMPLES
     add = command.add_argument
-    add("name", metavar="NAME", help='a ready-made graph, a TOML file, or "forecast"')
+    add("name", metavar="NAME", nargs="?", help='a ready-made graph, a TOML file, or "forecast"; none with --resume')
     add("--ticks", type=whole(1), metavar="N", help="how long; default: ticks of the graph's [stream] table, or to the "
         "end of the data")
-    add("--seed", type=whole(0), default=0, metavar="S", help="of initial weights and of the stream (default 0)")
-    add("--threads", type=whole(1), default=1, metavar="N", help="worker threads; results do not depend on them "
-        "(default 1)")
+    add("--seed", type=whole(0), metavar="S", help="of initial weights and of the stream (default 0)")
+    add("--threads", type=whole(1), metavar="N", help="worker threads; results do not depend on them (default 1)")
     add("--out", metavar="DIR", help="folder of the results (default runs/NAME-N, the first that is free)")
     add("--force", action="store_true", help="use --out even if it is not empty")
     add("--quiet", action="store_true", help="print nothing but errors")
+    _allow_option(command)
+    safe = command.add_argument_group("checkpoints")
+    safe.add_argument("--checkpoint-every", type=whole(1), metavar="N", help="write one into DIR/checkpoints every N "
+                      "ticks, and at the end, however it comes")
+    safe.add_argument("--keep", type=whole(1), metavar="K", help="how many of the newest stay (default 3)")
+    safe.add_argument("--resume", metavar="DIR", help="go on from the newest checkpoint in the folder of a run, to the "
+                      "same end with the same bits; --ticks names a later one")
     change = command.add_argument_group("changes to the graph, each as often as needed")
     change.add_argument("--set", action="append", default=[], metavar="REGION.HYPER=VALUE",
                         help="a hyperparameter of a region, or of all that a wildcard matches")
@@ -185,10 +197,16 @@ def _run_options(command: Parser) -> None:
                           "second half)")
 
 
+def _allow_option(command: Parser) -> None:
+    command.add_argument("--allow-kind", action="append", default=[], metavar="NAME", help="a kind or stream from "
+                         "outside the package that a file may import, such as mylab.rules:gain; wildcards allowed")
+
+
 def _show_options(command: Parser) -> None:
     command.add_argument("name", metavar="NAME", help="a ready-made graph, a TOML file, or a kind")
     command.add_argument("--threads", type=whole(1), default=1, metavar="N",
                          help="plan for so many threads (default 1)")
+    _allow_option(command)
 
 
 def _plot_options(command: Parser) -> None:
@@ -197,6 +215,24 @@ def _plot_options(command: Parser) -> None:
     command.add_argument("--regions", nargs="+", metavar="REGION", help="only these, wildcards allowed")
     command.add_argument("--measure", default="skill", metavar="MEASURE",
                          help=f"what the curves show: {', '.join(MEASURES)} (default skill)")
+    _allow_option(command)
+
+
+def _doctor_options(command: Parser) -> None:
+    command.description = ("Find what is wrong in a run, or in a graph that is run for it, with the evidence and the "
+                           "remedy. The exit code is 0 where there is no problem, 1 where there is one (notes do not "
+                           "count), 2 after an error.")
+    add = command.add_argument
+    add("name", metavar="DIR|NAME", help="the folder of a run, whose newest checkpoint is taken; or a ready-made graph "
+        "or TOML file, which is run on its stream first")
+    add("--ticks", type=whole(1), metavar="N", help="how long NAME is run first (default: as its [stream] table says, "
+        "at most 20,000)")
+    add("--seed", type=whole(0), metavar="S", help="of that run (default 0)")
+    add("--edge-ticks", type=whole(1), metavar="N", help="for how long each edge is silenced on a copy (default 512, "
+        "more where delays, periods or trials are long)")
+    add("--json", action="store_true", help="print the report for other programs")
+    add("--quiet", action="store_true", help="print nothing but errors (and --json): the exit code tells")
+    _allow_option(command)
 
 
 def _bench_options(command: Parser) -> None:
@@ -253,6 +289,20 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
+def allowed(options: argparse.Namespace) -> list[str]:
+    """What may be imported from outside the package: what the command line allows, or names itself.
+
+    Examples
+    --------
+    >>> allowed(parse(["run", "mine.toml", "--stream", "name=mylab.data:Eye", "--allow-kind", "mylab.rules:*"]))
+    ['mylab.rules:*', 'mylab.data:Eye']
+    """
+    streams = [text.partition("=")[2].strip() for text in getattr(options, "stream", [])
+               if text.partition("=")[0].strip() == "name"]
+    kinds = [options.name] if options.command == "show" else []
+    return [*getattr(options, "allow_kind", []), *streams, *kinds]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program.
 
@@ -264,12 +314,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 2 after an error, 130 after Ctrl-C.
+        The exit code: 0, 1 where doctor has found a problem, 2 after an error, 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         options = parse(argv)
-        code = options.action(options)
+        with importing_only(allowed(options)):
+            code = options.action(options)
         # here, where a pipe that has closed can be answered, and not as the interpreter ends
         sys.stdout.flush()
         return code

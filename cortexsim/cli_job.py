@@ -44,10 +44,13 @@ class Job:
     table : dict
         The ``[stream]`` table that opens the same stream from any folder.
     ticks : int
+        At which it ends.
     forecaster : ForecastRun or None
         Where the stream brings time series to forecast.
+    said : dict
+        What the command line said, for summary.json: ``command``, ``set``, ``lesion``, ``freeze``, ``resumed``.
     seconds : dict
-        What took how long.
+        What took how long: ``compile`` and ``run``.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Job:
     table: dict[str, Any]
     ticks: int
     forecaster: ForecastRun | None = None
+    said: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -76,27 +80,56 @@ def prepare(options: Namespace) -> Job:
         graph.lesion(pattern)
     for pattern in options.freeze:
         freeze(graph, pattern)
-    sim = Simulation(graph, seed=options.seed, threads=options.threads)
-    stream = open_stream({key: value for key, value in table.items() if key != "ticks"}, options.seed, base)
+    sim = Simulation(graph, seed=options.seed or 0, threads=options.threads or 1)
+    said = {"command": ["cortexsim", *options.argv], "set": options.set, "lesion": options.lesion,
+            "freeze": options.freeze, "resumed": []}
+    return feed(graph.graph.get("name") or Path(options.name).stem, sim, table, ticks, said, base)
+
+
+def feed(name: str, sim: Simulation, table: dict[str, Any], ticks: Any, said: dict[str, Any],
+         base: Path | None = None) -> Job:
+    """Open the stream of a simulation.
+
+    Parameters
+    ----------
+    name : str
+    sim : Simulation
+    table : dict
+        The ``[stream]`` table.
+    ticks : int or None
+        At which the run is to end; None: with the data.
+    said : dict
+        See `Job`.
+    base : pathlib.Path, optional
+        Where relative paths of the table start.
+
+    Returns
+    -------
+    Job
+        Its stream is at its first row.
+
+    Raises
+    ------
+    CortexsimError
+        The stream cannot be opened, does not fit the graph, or is too short.
+    """
+    stream = open_stream({key: value for key, value in table.items() if key != "ticks"}, sim.seed, base)
     if getattr(stream, "absent", False):
         # holes in a file are ticks at which a source brings nothing
         sim.on_bad = "skip"
     # names and shapes are compared before anything is compiled
     Inputs(stream, {name: source.shape for name, source in sim.plan.sources.items()},
            f"stream {table.get('name')!r}")
-    table["ticks"] = ticks = count_ticks(ticks, stream, sim)
-    forecaster = None
-    if isinstance(stream, Series):
-        forecaster = ForecastRun(sim, stream)
-        if not forecaster.columns:
-            forecaster = None
-    name = graph.graph.get("name") or Path(options.name).stem
-    return Job(name, sim, stream, table, ticks, forecaster)
+    ticks = count_ticks(ticks, stream, sim)
+    forecaster = ForecastRun(sim, stream) if isinstance(stream, Series) else None
+    if forecaster is not None and not forecaster.columns:
+        forecaster = None
+    return Job(name, sim, stream, {**table, "ticks": ticks}, ticks, forecaster, said)
 
 
 def load_graph(options: Namespace) -> tuple[RegionGraph, Path]:
     """The graph that a command line names, and the folder in which its relative paths start."""
-    given = [f"--{key}" for key in FORECAST_OPTIONS if getattr(options, key, None) is not None]
+    given = [f"--{key.replace('_', '-')}" for key in FORECAST_OPTIONS if getattr(options, key, None) is not None]
     if options.name == FORECAST:
         return _forecast(options), Path()
     if given:

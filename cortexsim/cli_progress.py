@@ -24,17 +24,19 @@ class Progress:
     file : text file, optional
         Where to; standard error by default. A terminal gets a bar, anything else a line now and then, after 1, 2, 4
         and so on seconds and at least once a minute.
+    done : int
+        Ticks that were done before.
     """
 
-    def __init__(self, total: int, quiet: bool = False, file: TextIO | None = None) -> None:
-        self.total, self.done, self.quiet = total, 0, quiet
+    def __init__(self, total: int, quiet: bool = False, file: TextIO | None = None, done: int = 0) -> None:
+        self.total, self.done, self.quiet = total, done, quiet
         self.file = sys.stderr if file is None else file
-        self.started = time.perf_counter()
+        self.started, self._first = time.perf_counter(), done
         self._pause, self._next = 1.0, 1.0
         self._bar: Any = None
         if not quiet and self.file.isatty():
             # its width is asked for here: some terminals say 0 columns, where tqdm would show nothing
-            self._bar = tqdm(total=total, unit=" ticks", unit_scale=True, file=self.file, leave=False,
+            self._bar = tqdm(total=total, initial=done, unit=" ticks", unit_scale=True, file=self.file, leave=False,
                              ncols=min(110, shutil.get_terminal_size().columns))
 
     def update(self, ticks: int) -> None:
@@ -47,8 +49,14 @@ class Progress:
         if not self.quiet and seconds >= self._next:
             self._pause = min(60.0, 2 * self._pause)
             self._next = seconds + self._pause
-            print(f"{self.done:,} of {self.total:,} ticks, {self.done / seconds:,.0f} ticks/s", file=self.file,
-                  flush=True)
+            print(f"{self.done:,} of {self.total:,} ticks, {(self.done - self._first) / seconds:,.0f} ticks/s",
+                  file=self.file, flush=True)
+
+    def say(self, text: str) -> None:
+        """Print a line to standard error, where the bar does not overwrite it; even if quiet."""
+        if self._bar is not None:
+            self._bar.clear()
+        print(text, file=self.file, flush=True)
 
     def close(self) -> None:
         """Take the bar away."""
@@ -59,7 +67,8 @@ class Progress:
 class Interrupts:
     """While it is entered, a first Ctrl-C (or SIGTERM) only asks for an end; a second one interrupts at once.
 
-    A tick is never cut in the middle, and the files of a run get written.
+    A tick is never cut in the middle, and the files of a run get written. The second one is for a stream that brings
+    nothing.
 
     Attributes
     ----------
@@ -86,6 +95,12 @@ class Interrupts:
         self._former.clear()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if not self.asked:
+            self.asked = number
+            return
+        # while ticks run, the engine puts SIGINT off until what is counted agrees with what has run: SIGTERM, too
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler) and handler != self._ask:
+            handler(signal.SIGINT, frame)
+        else:
             raise KeyboardInterrupt
-        self.asked = number

@@ -173,6 +173,8 @@ class ForecastRun:
         # made when it is needed first: a copy of what nobody asks for would cost as much memory as the graph
         self._twin: Simulation | None = None
         self._told = np.full((len(stream.horizons), 0, len(self.columns)), np.nan)
+        # the tick at which something was told last
+        self._asked = 0
         # what was said to be known of the ticks to come, and at which tick
         self._said: tuple[int, NDArray[np.float32] | None] = (0, None)
 
@@ -187,8 +189,14 @@ class ForecastRun:
         if self._probes or not self.columns:
             self.sim.run(self.stream, ticks=ticks)
             return
+        self._catch_up()
         for _ in range(ticks):
             self.sim.run(self.stream, ticks=1)
+            self.ahead()
+
+    def _catch_up(self) -> None:
+        """Tell what there was no time for: an interrupt came just after a tick."""
+        if self.columns and not self._probes and self._asked < self.sim.tick:
             self.ahead()
 
     def _note(self, k: int, tick: int, told: Floats) -> None:
@@ -199,8 +207,8 @@ class ForecastRun:
         self._told[k, tick] = told
 
     def remember(self, told: Floats) -> None:
-        """Take over what another run of the same graph has told, as its `told` gives it."""
-        self._told = told.copy()
+        """Take over what another run of the same graph has told up to this tick, as its `told` gives it."""
+        self._told, self._asked = told.copy(), self.sim.tick
 
     def ahead(self, extra: NDArray[np.float32] | None = None, fill: bool = False) -> Floats:
         """What the regions tell now, of the tick that lies each horizon ahead; it is noted as told.
@@ -247,6 +255,7 @@ class ForecastRun:
                     self._note(k, start + at - 1, told)
                     if h == stop:
                         made[k] = told
+        self._asked = start
         return made
 
     def _stage(self, twin: Simulation, at: int, known: Mapping[str, NDArray[np.float32]]) -> int:
@@ -268,6 +277,7 @@ class ForecastRun:
         stream, ticks = self.stream, self.sim.tick
         if self._probes and self.columns and ticks:
             self.ahead(fill=True)
+        self._catch_up()
         told = np.full((len(stream.horizons), ticks + stream.horizon, len(self.columns)), np.nan)
         there = min(told.shape[1], self._told.shape[1])
         told[:, :there] = self._told[:, :there]

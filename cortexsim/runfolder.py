@@ -13,20 +13,20 @@ graph.png            the graph, coloured by skill
 forecast.csv         of ``run forecast``: every forecast with its quantiles, the truth, and the baselines
 forecast_scores.csv  their errors: a line for each column, horizon and method
 forecast.png         forecasts and truth as a picture
+checkpoints          of a run with checkpoints: a folder of the newest, see `cortexsim.checkpoint`
 ===================  ==============================================================================================
 
-Every file is written whole or not at all.
+Every file is written whole or not at all. The first two, graph.toml and checkpoints are there from the beginning, and
+are written again at every checkpoint: a run that is killed leaves a folder that can be read.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import platform
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,16 +37,18 @@ from cortexsim import __version__
 from cortexsim.catalogue import load_toml, save_toml
 from cortexsim.curves import Curves
 from cortexsim.errors import FileError
-from cortexsim.files import write_file
+from cortexsim.files import TEMPORARY, write_file
 from cortexsim.forecast_table import Forecasts
 from cortexsim.graph import RegionGraph
 from cortexsim.simulation import Simulation
+from cortexsim.trust import importing_only
 
 FORMAT = 1  #: Of summary.json; raised when what it holds changes.
 PICTURES = ("learning_curves.png", "graph.png")
 ENERGY, RATES, ANOMALY = "free_energy.png", "learning_rates.png", "anomaly.png"
 FILES = ("summary.json", "curves.csv", "curves.npz", "graph.toml", *PICTURES, ENERGY, RATES, ANOMALY,
          "forecast.csv", "forecast_scores.csv", "forecast.png")
+CHECKPOINTS = "checkpoints"
 LIBRARIES = ("numpy", "numba", "networkx", "scipy", "matplotlib", "tqdm", "tomlkit")
 
 
@@ -67,75 +69,6 @@ class Run(NamedTuple):
     summary: dict[str, Any]
 
 
-# --- a place for it ---
-
-def claim(out: str | os.PathLike[str] | None, name: str, force: bool = False) -> Path:
-    """Make the folder of a run and prove that files can be written to it, before time is spent on the run.
-
-    Parameters
-    ----------
-    out : path, optional
-        The folder; by default ``runs/NAME-N`` with the first N that is free.
-    name : str
-        What was run.
-    force : bool
-        Take a folder that holds something already.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    FileError
-        It is not empty, is no folder, or cannot be written to.
-    """
-    if out is None:
-        folder = _first_free(Path("runs"), re.sub(r"[^A-Za-z0-9_+-]+", "-", name).strip("-") or "graph")
-    else:
-        folder = Path(out)
-        where = f"folder {str(folder)!r}"
-        if folder.is_dir() and any(folder.iterdir()) and not force:
-            raise FileError(where, "is not empty", hint="name another, or add --force to replace a run's files there")
-        _make(folder, exist_ok=True)
-    try:
-        write_file(folder / ".cortexsim", lambda file: file.write(b"\n"))
-    except FileError as error:
-        raise FileError(f"folder {str(folder)!r}", f"cannot be written to ({error.__cause__})") from error
-    (folder / ".cortexsim").unlink()
-    return folder
-
-
-def _first_free(parent: Path, name: str) -> Path:
-    number = 1
-    while True:
-        folder = parent / f"{name}-{number}"
-        # made here and now: of two runs that start at once, each gets a folder of its own
-        if not folder.exists() and _make(folder, exist_ok=False):
-            return folder
-        number += 1
-
-
-def _make(folder: Path, exist_ok: bool) -> bool:
-    """Make a folder; False where it is there already."""
-    try:
-        folder.mkdir(parents=True, exist_ok=exist_ok)
-    except FileExistsError:
-        if exist_ok:
-            raise FileError(f"folder {str(folder)!r}", "is a file") from None
-        return False
-    except OSError as error:
-        raise FileError(f"folder {str(folder)!r}", f"cannot be made ({error.strerror or error})",
-                        hint="name another with --out") from error
-    return True
-
-
-def leave(folder: Path) -> None:
-    """Remove a folder in which nothing was written."""
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
 # --- writing ---
 
 def write(folder: Path, sim: Simulation, facts: Mapping[str, Any], stream: Mapping[str, Any] | None = None,
@@ -145,7 +78,7 @@ def write(folder: Path, sim: Simulation, facts: Mapping[str, Any], stream: Mappi
     Parameters
     ----------
     folder : pathlib.Path
-        As made by `claim`.
+        Made where it is missing.
     sim : Simulation
         After the run.
     facts : mapping
@@ -165,25 +98,57 @@ def write(folder: Path, sim: Simulation, facts: Mapping[str, Any], stream: Mappi
     FileError
         A file cannot be written; those before it are there.
     """
+    write_graph(folder, sim, stream)
+    sim.curves.to_npz(folder / "curves.npz")
+    files = ["summary.json", "curves.csv", "curves.npz", "graph.toml"]
+    try:
+        sim.curves.to_csv(folder / "curves.csv")
+        if forecasts is not None:
+            forecasts.to_csv(folder / "forecast.csv")
+            forecasts.scores_to_csv(folder / "forecast_scores.csv")
+            files += ["forecast.csv", "forecast_scores.csv"]
+        files += draw(folder, sim.graph, sim.curves)
+        if forecasts is not None and forecasts.ticks:
+            save_picture(forecasts.plot(), folder / "forecast.png")
+            files.append("forecast.png")
+    finally:
+        # last, since it says that the run has ended; but a picture that cannot be drawn must not cost the figures
+        write_json(folder / "summary.json", summarise(sim, facts, forecasts))
+    for path in [*(folder / name for name in set(FILES) - set(files)), *folder.glob(TEMPORARY)]:
+        path.unlink(missing_ok=True)
+    return [name for name in FILES if name in files]
+
+
+def refresh(folder: Path, sim: Simulation, facts: Mapping[str, Any], stream: Mapping[str, Any] | None = None) -> None:
+    """Write what a reader of the folder of a run needs, while the run goes on: graph, curves, summary.
+
+    Parameters
+    ----------
+    folder, sim, facts, stream
+        As in `write`.
+
+    Raises
+    ------
+    FileError
+        A file cannot be written; those before it are there.
+    """
+    if not (folder / "graph.toml").exists():
+        # it does not change as the run goes on, but somebody may have removed the folder
+        write_graph(folder, sim, stream)
+    sim.curves.to_npz(folder / "curves.npz")
+    write_json(folder / "summary.json", summarise(sim, facts))
+
+
+def write_graph(folder: Path, sim: Simulation, stream: Mapping[str, Any] | None) -> None:
+    """Write the graph of a simulation, with the ``[stream]`` table that feeds it again in the same way."""
     graph = sim.graph.copy()
     if stream is not None:
         graph.graph["stream"] = dict(stream)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"folder {str(folder)!r}", f"cannot be made ({error.strerror or error})") from error
     save_toml(graph, folder / "graph.toml")
-    sim.curves.to_npz(folder / "curves.npz")
-    sim.curves.to_csv(folder / "curves.csv")
-    write_json(folder / "summary.json", summarise(sim, facts, forecasts))
-    files = ["summary.json", "curves.csv", "curves.npz", "graph.toml"]
-    if forecasts is not None:
-        forecasts.to_csv(folder / "forecast.csv")
-        forecasts.scores_to_csv(folder / "forecast_scores.csv")
-        files += ["forecast.csv", "forecast_scores.csv"]
-    files += draw(folder, graph, sim.curves)
-    if forecasts is not None and forecasts.ticks:
-        save_picture(forecasts.plot(), folder / "forecast.png")
-        files.append("forecast.png")
-    for name in set(FILES) - set(files):
-        (folder / name).unlink(missing_ok=True)
-    return [name for name in FILES if name in files]
 
 
 def draw(folder: Path, graph: RegionGraph, curves: Curves, regions: Sequence[str] | None = None,
@@ -319,13 +284,15 @@ def _plain(value: Any) -> Any:
 
 # --- reading ---
 
-def read(folder: str | os.PathLike[str]) -> Run:
-    """Read what `write` wrote.
+def read(folder: str | os.PathLike[str], allow_kinds: Iterable[str] = ()) -> Run:
+    """Read what `write` or `refresh` wrote.
 
     Parameters
     ----------
     folder : path
         Of a run.
+    allow_kinds : iterable of str
+        Kinds outside the package that the graph may import, wildcards allowed.
 
     Returns
     -------
@@ -343,8 +310,9 @@ def read(folder: str | os.PathLike[str]) -> Run:
     missing = [name for name in ("curves.npz", "graph.toml") if not (folder / name).is_file()]
     if missing:
         raise FileError(where, f"is not the folder of a run: it holds no {missing[0]}")
-    return Run(load_toml(folder / "graph.toml"), Curves.from_npz(folder / "curves.npz"),
-               _read_json(folder / "summary.json"))
+    with importing_only(allow_kinds):
+        graph = load_toml(folder / "graph.toml")
+    return Run(graph, Curves.from_npz(folder / "curves.npz"), _read_json(folder / "summary.json"))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

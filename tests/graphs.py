@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,36 @@ class Sketch:
         return found
 
 
+def features(sketch: Sketch) -> set[str]:
+    """What a sketch has of all that a graph may have, in words that statistics can count."""
+    graph, order = sketch.build(), list(sketch.kinds)
+    found = {f"kind {kind.name.split(':')[-1]}" for kind in sketch.kinds.values()}
+    found |= {f"trial with span {span}" for span in sketch.spans} or {"no trial"}
+    for name, data in graph.nodes(data=True):
+        if data["type"] == "source":
+            found |= {f"source known {data['known']}", "sparse source" if data["sparse"] else "dense source"}
+            continue
+        found |= {f"{key} {data['hyper'][key]}" for key in ("step_size", "output", "rule") if key in data["hyper"]}
+        found |= {key for key in ("sparse", "whiten", "feedforward", "shared") if data["hyper"].get(key)}
+        found |= {key for key in ("offset", "frozen") if data[key]} | {f"on_divergence {data['on_divergence']}"}
+        found |= {"clock of its own" if data["period"] > 1 else "clock of every tick"}
+        if any(edge["role"] == "gate" for *_, edge in graph.in_edges(name, data=True)):
+            found.add(f"gate, {data['when_closed']}")
+    for source, target, data in graph.edges(data=True):
+        role = data["role"]
+        found |= {f"{role} of delay {min(data['delay'], 3)}", f"{role} over {str(data['field']).split('(')[0]}"}
+        found |= {f"window that is {key}" for key in ("wrap", "shared") if getattr(data["field"], key, False)}
+        found |= {key for key in ("lesioned", "select", "auto") if data[key] not in (None, False)}
+        if data["span"]:
+            found.add(f"{role} in a span, outside {data['outside']}")
+        if role == "modulator":
+            found.add(f"modulator that may {data['mode']}")
+        if source in order:
+            way = order.index(target) - order.index(source)
+            found.add("edge to itself" if way == 0 else f"edge to {'a later' if way > 0 else 'an earlier'} region")
+    return found
+
+
 def rows_or_none(inputs: dict[str, np.ndarray]) -> dict[str, Any]:
     """The same samples as a simulation takes them: None for those that are not delivered."""
     return {name: [None if np.isnan(row).any() else row for row in values] if np.isnan(values).any() else values
@@ -91,10 +122,13 @@ def sketches(draw: Any, kinds: tuple[str, ...] | None = None, trials: bool | Non
         _add_source(sketch, "sparse", (draw(SIZES),), "after", sparse=True)
     pool = all_kinds() if kinds is None else [find_kind(kind) for kind in kinds]
     names = [f"r{k}" for k in draw(st.permutations(range(draw(st.integers(1, max_regions)))))]
-    for name in names:
-        _draw_region(draw, sketch, name, names, pool)
-    _draw_extras(draw, sketch, modulators, lesions)
+    # left to chance, few graphs would have a region that settles: something to explain, and one that explains it
+    first = [[kind for kind in pool if "prior" in kind.roles and not kind.settles], [k for k in pool if k.settles]]
+    first = first if all(first) and draw(st.integers(0, 3)) == 3 else []
     try:
+        for name, kinds_of in zip_longest(names, first[: len(names)], fillvalue=pool):
+            _draw_region(draw, sketch, name, kinds_of)
+        _draw_extras(draw, sketch, modulators, lesions)
         cs.make_plan(sketch.build())
     except cs.GraphError as error:
         # a few zero-delay cycles and unknown sheets are left: what is refused is tested elsewhere
@@ -127,17 +161,18 @@ def _draw_source(draw: Any, sketch: Sketch, name: str, known: str) -> None:
 
 # ---------------------------------------------------------------------- regions
 
-def _draw_region(draw: Any, sketch: Sketch, name: str, names: list[str], pool: list[Kind]) -> None:
+def _draw_region(draw: Any, sketch: Sketch, name: str, pool: list[Kind]) -> None:
     kind = draw(st.sampled_from(pool))
     settled = [f"{n}.state" for n, k in sketch.kinds.items() if "prior" in k.roles and f"{n}.state" in sketch.shapes]
-    if kind.settles and not settled:
+    if kind.settles and not settled and "target" not in kind.roles:
         kind = next(k for k in [*pool, *all_kinds()] if "target" in k.roles and not k.settles)
     options: dict[str, Any] = {"kind": kind.name}
     hyper = _draw_hyper(draw, kind, sketch)
     n_target, sheet = 0, None
     if kind.settles:
-        options["predicts"] = draw(st.lists(st.sampled_from(settled), min_size=1, max_size=2, unique=True))
-        if "target" in kind.roles and draw(st.booleans()):
+        options["predicts"] = draw(st.lists(st.sampled_from(settled), min_size=1, max_size=2,
+                                            unique=True)) if settled else []
+        if "target" in kind.roles and (not settled or draw(st.booleans())):
             # the state of a region that settles is explained, not a target
             others = [signal for signal in _targets(sketch) if signal not in settled]
             targets, n_target, _ = _draw_targets(draw, sketch, kind, hyper, others)
@@ -150,12 +185,13 @@ def _draw_region(draw: Any, sketch: Sketch, name: str, names: list[str], pool: l
         options["predicts"], n_target, sheet = _draw_targets(draw, sketch, kind, hyper,
                                                              given if kind.name.lower().endswith("memory") else None)
     if "context" in kind.roles:
-        options["context"] = _draw_context(draw, sketch, kind, hyper, name, names, sheet)
+        options["context"] = _draw_context(draw, sketch, kind, hyper, name, sheet)
     if "state" in kind.port_names and not (set(kind.port_names) & {"prediction"} and "target" in kind.roles) \
             or kind.port_names == ("prediction",):
         limit = n_target if "target" in kind.roles else 6
         options["size"] = draw(st.integers(1, max(1, min(limit, 6))))
     if kind.settles and "target" in kind.roles:
+        # more than the target has: hidden units
         options["size"] = n_target + draw(st.integers(1, 4))
     if kind.name.endswith("Sense"):
         options.pop("size", None)
@@ -180,7 +216,7 @@ def _draw_region(draw: Any, sketch: Sketch, name: str, names: list[str], pool: l
 def _draw_hyper(draw: Any, kind: Kind, sketch: Sketch) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, known in kind.hyper_fields().items():
-        if draw(st.integers(0, 2)):
+        if draw(st.integers(0, 2)) and not (name == "step_size" and draw(st.booleans())):
             continue
         if known.choices:
             values[name] = draw(st.sampled_from(known.choices))
@@ -195,6 +231,8 @@ def _draw_hyper(draw: Any, kind: Kind, sketch: Sketch) -> dict[str, Any]:
         values["learning_rate"] = 0.01
     if "init" not in sketch.spans:
         values.pop("feedforward", None)
+    elif "feedforward" in kind.hyper_fields():
+        values["feedforward"] = draw(st.booleans())
     return values
 
 
@@ -239,7 +277,7 @@ def _draw_span(draw: Any, sketch: Sketch) -> dict[str, str]:
     return {"span": draw(st.sampled_from(sketch.spans)), "outside": draw(st.sampled_from(["hold", "silent"]))}
 
 
-def _draw_context(draw: Any, sketch: Sketch, kind: Kind, hyper: dict[str, Any], name: str, names: list[str],
+def _draw_context(draw: Any, sketch: Sketch, kind: Kind, hyper: dict[str, Any], name: str,
                   sheet: tuple[int, ...] | None) -> list[dict[str, Any]]:
     wants_list = hyper.get("sparse", False) or getattr(kind.namespace, "SPARSE_CONTEXT", False)
     if kind.name.endswith("Memory"):
@@ -254,19 +292,23 @@ def _draw_context(draw: Any, sketch: Sketch, kind: Kind, hyper: dict[str, Any], 
         if draw(st.integers(0, 3)) == 0:
             units = draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=3, unique=True))
             select = "[" + ",".join(map(str, units)) + "]"
-        text = f"{signal}{select}@{draw(st.integers(least, 4))}"
+        text = f"{signal}{select}@{draw(st.sampled_from([least, *range(least, 5)]))}"
         items[text] = {"from": text}
         if not wants_list:
             items[text] |= _draw_span(draw, sketch)
             if sheet is not None and kind.name == "delta":
                 shape = sketch.shapes[signal] if not select else (len(units),)
                 items[text] |= _draw_field(draw, shape, sheet)
-    # a region that reads itself, or one that comes later
-    other = draw(st.sampled_from(names)) if draw(st.booleans()) else None
-    if other and (other == name or other not in sketch.kinds):
-        port = kind.port_names[0] if other == name else None
-        if port:
-            items[f"{other}.{port}"] = {"from": f"{other}.{port}@{draw(st.integers(1, 4))}"}
+    hidden = [n for n, k in sketch.kinds.items() if kind.writes_feedback and {"context", "feedback"} <= set(k.roles)
+              and f"{n}.prediction" in sketch.shapes]
+    if hidden and draw(st.booleans()):
+        # it is told what its reader makes of it
+        text = f"{draw(st.sampled_from(hidden))}.prediction@{draw(st.integers(0, 2))}"
+        items[text] = {"from": text}
+    if draw(st.booleans()):
+        # a region that reads itself
+        port = "state" if kind.settles else kind.port_names[0]
+        items[f"{name}.{port}"] = {"from": f"{name}.{port}@{draw(st.integers(1, 4))}"}
     return list(items.values())
 
 
@@ -285,15 +327,23 @@ def _draw_field(draw: Any, source: tuple[int, ...], target: tuple[int, ...]) -> 
 
 def _draw_gate(draw: Any, sketch: Sketch) -> dict[str, Any]:
     # from sources only: the sign of what is computed would hang on its rounding
-    node = draw(st.sampled_from(sorted(sketch.known)))
+    before = [name for name, when in sketch.known.items() if when == "before"]
+    node = draw(st.sampled_from([*sorted(sketch.known), *before]))
     size = int(np.prod(sketch.shapes[f"{node}.value"]))
     least = 0 if sketch.known[node] == "before" else 1
     units = draw(st.sampled_from(["", f"[{draw(st.integers(0, size - 1))}]", f"[0:{draw(st.integers(1, size))}]"]))
-    return {"from": f"{node}{units}@{draw(st.integers(least, 3))}"}
+    return {"from": f"{node}{units}@{draw(st.sampled_from([least, *range(least, 4)]))}"}
 
 
 def _draw_extras(draw: Any, sketch: Sketch, modulators: bool, lesions: bool) -> None:
+    order = list(sketch.kinds)
     for name, kind in sketch.kinds.items():
+        later = [signal for signal in sketch.shapes if signal.split(".")[0] in order[order.index(name) + 1 :]
+                 and not signal.endswith(".feedback")]
+        if later and "context" in kind.roles and not kind.name.lower().endswith("memory") and draw(st.booleans()):
+            # an edge back limits the ticks that a visit may run
+            sketch.calls.append(("connect", (draw(st.sampled_from(later)), name, "context"),
+                                 {"delay": draw(st.integers(1, 4))}))
         rates = [key for key, known in kind.hyper_fields().items() if "rate" in key and not known.integer]
         if modulators and rates and "modulator" in kind.roles and draw(st.integers(0, 3)) == 0:
             signal = draw(st.sampled_from(sorted(s for s in sketch.shapes if not s.endswith(".feedback"))))

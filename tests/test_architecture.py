@@ -11,6 +11,7 @@ import pytest
 import cortexsim
 import cortexsim.adapting
 import cortexsim.bookkeeping
+import cortexsim.guard
 import cortexsim.rows
 import cortexsim.scoring
 import cortexsim.segment_lists
@@ -33,7 +34,8 @@ PACKAGE = ROOT / "cortexsim"
 
 # A module may import only modules that stand above it. A new module gets its place here.
 ORDER = [
-    "errors", "files", "fields", "dataset_list", "datasets", "downloads",
+    "errors", "files", "limits", "npy_header", "zip_members", "safe_npz", "trust", "field_lists", "fields",
+    "dataset_list", "datasets", "downloads",
     "hyperparameter", "step_sizes", "shapes", "kinds", "kind", "vectors", "sweeps", "views", "rows", "native",
     "squares", "segment_lists", "segments", "weight_rates", "kinds.*",
     "attributes", "shorthand", "edge_patterns", "graph_check", "wiring", "graph_io", "graph",
@@ -43,13 +45,15 @@ ORDER = [
     "sources", "sources._port", "sources.csvfile", "sources.glimpses", "timestamps", "quantiles", "encoders._base",
     "encoders.bins", "encoders.population", "encoders.random_codes", "encoders.*", "encoders", "sources._series",
     "sources.*",
-    "bookkeeping", "adapting", "scoring", "driver", "arena", "tables",
-    "fallback", "engine", "probe", "intake", "changes", "carry",
-    "notices", "settling", "queries", "lanes", "inference", "looking",
+    "bookkeeping", "adapting", "guard", "scoring", "driver", "arena", "policies", "tables",
+    "fallback", "engine", "probe", "intake", "changes", "divergence", "carry",
+    "notices", "settling", "queries", "lanes", "inference",
+    "doctor_report", "doctor_case", "doctor_checks", "doctor_clocks", "doctor_values", "doctor_trial", "doctor",
+    "looking", "changing", "reading", "checkpoint_state", "checkpoint", "lasting",
     "simulation", "memory_cells",
     "layout", "plot_style", "plot_panels", "plot", "plot_forecast",
     "forecast_scores", "baselines", "forecast_table", "forecast_graphs", "forecasting", "forecast_input", "forecaster",
-    "", "runfolder", "cli_progress", "cli_job", "cli_*", "cli", "__main__",
+    "", "runfolder", "runplace", "cli_progress", "cli_job", "cli_resume", "cli_*", "cli", "__main__",
 ]
 # curves.plot() is a convenience of the user's; it imports the plots only when it is called
 ARROWS_ALLOWED = {("curves", "plot")}
@@ -57,9 +61,10 @@ ARROWS_ALLOWED = {("curves", "plot")}
 # Intrinsics become part of the code that calls them; bookkeeping.py, adapting.py and scoring.py of the driver's loop,
 # which is stamped with their text. test_cached_code.py shows that an edit of any reaches that code all the same; of any
 # other file of the package nothing may be used.
-STAMPED = {(module.__name__, name) for module in (cortexsim.bookkeeping, cortexsim.adapting, cortexsim.scoring)
+STAMPED = {(module.__name__, name) for module in (cortexsim.bookkeeping, cortexsim.adapting, cortexsim.guard,
+                                                              cortexsim.scoring)
            for name in dir(module) if not name.startswith("_")}
-DRIVER = ("driver.py", "scoring.py", "adapting.py")
+DRIVER = ("driver.py", "scoring.py", "adapting.py", "guard.py")
 INTRINSICS = {("cortexsim.native", name) for name in ("call", "caster", "cycles", "flush_denormals", "restore")}
 INTRINSICS |= {("cortexsim.views", name) for name in ("HEADER", "Layout", "stamp")}
 INTRINSICS |= {("cortexsim.rows", name) for name in cortexsim.rows.WRITERS}
@@ -71,7 +76,7 @@ INTRINSICS |= {(module.__name__, name) for module in (cortexsim.squares, cortexs
 INTRINSICS |= {("cortexsim.sweeps", "WRITERS"), ("cortexsim.vectors", "Code"), ("cortexsim.views", "TableType")}
 
 # what the contract of a kind defines, once for all kinds, in kind.py and docs/contract.md
-CONTRACT = (*KERNELS, "allocate", "ports", "cost", "kernels", "notices", "SCORE", "SCORES")
+CONTRACT = (*KERNELS, "allocate", "ports", "cost", "kernels", "notices", "wrong_arrays", "SCORE", "SCORES")
 
 # the plots; and glimpses.py asks matplotlib where its sample photograph lies
 MATPLOTLIB = ("plot.py", "plot_*.py", "sources/glimpses.py")

@@ -33,7 +33,7 @@ def test_version_help_and_nothing(capsys):
     assert "COMMAND" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["run", "list", "show", "plot", "bench", "data"])
+@pytest.mark.parametrize("command", ["run", "list", "show", "plot", "doctor", "bench", "data"])
 def test_every_command_and_option_has_a_help(capsys, command):
     assert cli.main([command, "--help"]) == 0
     text = capsys.readouterr().out

@@ -161,7 +161,7 @@ def test_bad_data_in_the_middle_keeps_all_before_it(capsys, folder):
 
 
 def test_an_interrupt_that_comes_as_an_exception_keeps_all_before_it(capsys, folder, monkeypatch):
-    def interrupted(sim, advance, ticks, progress, interrupts):
+    def interrupted(sim, advance, *rest):
         advance(120)
         raise KeyboardInterrupt
 
@@ -258,7 +258,7 @@ def test_gaps_in_the_timestamps_are_filled_where_asked_for(capsys, folder):
 
 
 def test_an_interrupt_keeps_the_forecasts_so_far(capsys, folder, monkeypatch):
-    def interrupted(sim, advance, ticks, progress, interrupts):
+    def interrupted(sim, advance, *rest):
         advance(300)
         raise KeyboardInterrupt
 

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from cortexsim import runfolder
+from cortexsim import runfolder, runplace
 from cortexsim.errors import FileError
 from cortexsim.files import write_file
 from cortexsim.forecast_table import Forecasts
@@ -34,48 +34,71 @@ def simulation(ticks=200):
 
 def test_the_first_free_folder_of_the_name_is_taken(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [str(runfolder.claim(None, "my graph/2")) for _ in range(2)] == ["runs/my-graph-2-1", "runs/my-graph-2-2"]
+    assert [str(runplace.claim(None, "my graph/2")) for _ in range(2)] == ["runs/my-graph-2-1", "runs/my-graph-2-2"]
     (tmp_path / "runs" / "x-1").write_text("a file is no free place either")
-    assert str(runfolder.claim(None, "x")) == "runs/x-2"
+    assert str(runplace.claim(None, "x")) == "runs/x-2"
     assert list((tmp_path / "runs" / "x-2").iterdir()) == []
 
 
 def test_a_folder_that_holds_something_is_refused_unless_forced(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(FileError, match=r"folder .*: is not empty; name another, or add --force"):
-        runfolder.claim(tmp_path, "x")
-    assert runfolder.claim(tmp_path, "x", force=True) == tmp_path
+        runplace.claim(tmp_path, "x")
+    assert runplace.claim(tmp_path, "x", force=True) == tmp_path
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_an_empty_folder_and_a_new_one_far_down_will_do(tmp_path):
-    assert runfolder.claim(tmp_path, "x") == tmp_path
-    assert runfolder.claim(tmp_path / "a" / "b", "x").is_dir()
+    assert runplace.claim(tmp_path, "x") == tmp_path
+    assert runplace.claim(tmp_path / "a" / "b", "x").is_dir()
 
 
 def test_what_is_no_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match=r"file': is a file"):
-        runfolder.claim(tmp_path / "file", "x")
+        runplace.claim(tmp_path / "file", "x")
     with pytest.raises(FileError, match=r"below': cannot be made \(Not a directory\); name another with --out"):
-        runfolder.claim(tmp_path / "file" / "below", "x")
+        runplace.claim(tmp_path / "file" / "below", "x")
 
 
-def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch):
-    def full(path, write):
-        raise FileError("folder", "cannot write") from OSError(28, "No space left on device")
+@pytest.mark.parametrize("new", [True, False])
+def test_a_run_that_cannot_write_its_first_files_leaves_nothing(tmp_path, new):
+    def full(folder):
+        (folder / "graph.toml").write_text("")
+        raise FileError("folder", "cannot write 'curves.npz' (No space left on device)")
 
-    monkeypatch.setattr(runfolder, "write_file", full)  # root, who runs tests in containers, may write anywhere
-    with pytest.raises(FileError, match=r"cannot be written to \(\[Errno 28\] No space left on device\)"):
-        runfolder.claim(tmp_path, "x")
+    (tmp_path / "a").mkdir()
+    with pytest.raises(FileError, match="No space left on device"):
+        runplace.begin(tmp_path / "a", full, new)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_run_that_begins_holds_its_folder_until_it_ends(tmp_path, new):
+    folder = runplace.claim(tmp_path / "a", "x")
+    seen = []
+    lock = runplace.begin(folder, lambda place: seen.append(place) or (place / "x").write_text("made"), new)
+    assert (seen != [folder]) == new, "all at once, or file by file"
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "x"]
+    with pytest.raises(FileError, match="another run is writing to it, process"):
+        runplace.Lock(folder)
+    lock.release()
+    assert [path.name for path in folder.iterdir()] == ["x"] and [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_of_two_runs_that_begin_in_one_new_folder_one_is_refused(tmp_path):
+    folder = runplace.claim(tmp_path / "a", "x")
+    with runplace.begin(folder, lambda place: None, new=True), pytest.raises(FileError, match="is not empty"):
+        runplace.begin(folder, lambda place: None, new=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
 
 
 def test_only_an_empty_folder_is_left_behind_and_removed(tmp_path):
     for name in ("empty", "full"):
         (tmp_path / name).mkdir()
     (tmp_path / "full" / "file").write_text("")
-    runfolder.leave(tmp_path / "empty")
-    runfolder.leave(tmp_path / "full")
+    runplace.leave(tmp_path / "empty")
+    runplace.leave(tmp_path / "full")
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
 
 

@@ -19,6 +19,8 @@ from graphs import Sketch, rows_or_none, sketches
 SEEDS = st.integers(0, 1000)
 SILENT = st.sampled_from([0.0, 0.0, 0.2])
 TICKS = 24
+# more graphs than other tests draw: what is rare in one is met all the same
+law = settings(max_examples=max(50, settings().max_examples))
 
 
 def rows_of(sketch: Sketch) -> int:
@@ -28,6 +30,7 @@ def rows_of(sketch: Sketch) -> int:
 
 # ---------------------------------------------------------------------- the reference runner
 
+@law
 @given(sketches(), SEEDS, SILENT)
 def test_every_graph_gives_the_numbers_of_the_reference_runner(sketch, seed, silent):
     check_against_reference(sketch, seed, silent)
@@ -71,6 +74,7 @@ def near(values: np.ndarray, wanted: np.ndarray, what: str) -> None:
 
 # ---------------------------------------------------------------------- 1 one writer per signal
 
+@law
 @given(sketches())
 def test_a_region_writes_its_own_signals_and_nothing_else(sketch):
     sim = cs.Simulation(sketch.build())
@@ -84,6 +88,7 @@ def test_a_region_writes_its_own_signals_and_nothing_else(sketch):
 
 # ---------------------------------------------------------------------- 2 no leak
 
+@law
 @given(sketches(trials=False), SEEDS, SILENT, st.integers(0, 15))
 def test_nothing_of_the_outcome_reaches_its_prediction(sketch, seed, silent, tick):
     clean = sketch.inputs(TICKS, seed, silent)
@@ -98,6 +103,7 @@ def test_nothing_of_the_outcome_reaches_its_prediction(sketch, seed, silent, tic
             assert same_bits(values[: tick + 1], two.signals[signal][: tick + 1]), signal
 
 
+@law
 @given(sketches(trials=True), SEEDS, st.integers(0, 2))
 def test_nothing_of_a_trial_s_outcome_reaches_a_prediction_before_it_is_scored(sketch, seed, row):
     clean = sketch.inputs(3, seed)
@@ -115,6 +121,7 @@ def test_nothing_of_a_trial_s_outcome_reaches_a_prediction_before_it_is_scored(s
             assert same_bits(one.signals[signal][:end], two.signals[signal][:end]), signal
 
 
+@law
 @given(sketches(), SEEDS, SILENT)
 def test_predict_says_beforehand_what_the_run_predicts(sketch, seed, silent):
     rows = rows_of(sketch)
@@ -131,6 +138,7 @@ def test_predict_says_beforehand_what_the_run_predicts(sketch, seed, silent):
 
 # ---------------------------------------------------------------------- 3 order never matters
 
+@law
 @given(sketches(), SEEDS, st.randoms(use_true_random=False))
 def test_the_order_of_building_never_matters(sketch, seed, random):
     rows = rows_of(sketch)
@@ -142,6 +150,7 @@ def test_the_order_of_building_never_matters(sketch, seed, random):
 
 # ---------------------------------------------------------------------- 4 same bits
 
+@law
 @given(sketches(), SEEDS, SILENT, st.sampled_from([1, 2, 3, 5]))
 def test_same_bits_for_every_block_length_and_number_of_threads(sketch, seed, silent, block):
     rows = rows_of(sketch)
@@ -155,6 +164,7 @@ def test_same_bits_for_every_block_length_and_number_of_threads(sketch, seed, si
         np.testing.assert_allclose(curve.sum(axis=0), whole.curves[name].sum(axis=0), rtol=1e-9, err_msg=name)
 
 
+@law
 @given(sketches(), SEEDS, SILENT, st.integers(1, 2), st.booleans())
 def test_same_bits_for_a_split_run_and_for_a_copy_in_the_middle(sketch, seed, silent, cut, probing):
     rows = rows_of(sketch)
@@ -174,6 +184,7 @@ def test_same_bits_for_a_split_run_and_for_a_copy_in_the_middle(sketch, seed, si
     assert whole.differences(first.story()) == []
 
 
+@law
 @given(sketches(), SEEDS, SILENT, st.booleans())
 def test_same_bits_for_observe_tick_by_tick_with_and_without_predictions(sketch, seed, silent, probing):
     rows = rows_of(sketch)
@@ -196,6 +207,7 @@ def test_same_bits_for_observe_tick_by_tick_with_and_without_predictions(sketch,
 
 # ---------------------------------------------------------------------- 5 local
 
+@law
 @given(sketches(lesions=False), SEEDS, st.randoms(use_true_random=False))
 def test_a_region_that_is_no_ancestor_changes_nothing(sketch, seed, random):
     rows = rows_of(sketch)
@@ -215,6 +227,7 @@ def test_a_region_that_is_no_ancestor_changes_nothing(sketch, seed, random):
 
 # ---------------------------------------------------------------------- 6 frozen is frozen
 
+@law
 @given(sketches(), SEEDS)
 def test_frozen_is_frozen(sketch, seed):
     rows = rows_of(sketch)
@@ -301,6 +314,7 @@ def test_a_modulator_drives_a_hyperparameter(kind):
 
 # ---------------------------------------------------------------------- 8 nothing lost
 
+@law
 @given(sketches(), SEEDS, st.integers(0, 2), st.sampled_from([np.nan, np.inf, -np.inf]))
 def test_a_bad_sample_is_named_and_everything_before_it_is_kept(sketch, seed, row, bad):
     inputs = sketch.inputs(4, seed)
@@ -321,6 +335,7 @@ def test_a_bad_sample_is_named_and_everything_before_it_is_kept(sketch, seed, ro
     assert recorded.sim.tick == 3 * sketch.trial
 
 
+@law
 @given(sketches(), SEEDS, st.integers(0, 2))
 def test_a_bad_sample_may_be_skipped_as_if_it_had_not_been_delivered(sketch, seed, row):
     inputs = sketch.inputs(4, seed)
@@ -332,17 +347,17 @@ def test_a_bad_sample_may_be_skipped_as_if_it_had_not_been_delivered(sketch, see
     assert run_story(sketch, inputs, 4).differences(skipping.story()) == []
 
 
-def test_divergence_is_an_error_that_names_region_and_tick():
+def test_divergence_is_told_with_region_and_tick_and_the_run_goes_on():
     graph = cs.RegionGraph()
     graph.add_source("x", size=3)
     graph.add_region("wild", kind="delta", predicts="x", context="x@1", normalise=False, learning_rate=2.0)
     sim = cs.Simulation(graph)
     x = np.random.default_rng(0).normal(0, 20, (500, 3))
-    with pytest.raises(cs.InputError, match=r"region 'wild': diverged at tick \d+: its loss is not finite; "
-                                            r"lower its learning_rate \(2\.0\)"):
+    with pytest.warns(cs.RegionWarning, match=r"region 'wild': diverged at tick \d+: its .*; stopped, and silent from "
+                                              r"here on; lower its learning_rate \(2\.0\)"):
         sim.run({"x": x})
     events = [event for event in sim.curves.events if event["what"] == "divergence"]
-    assert [event["where"] for event in events] == ["wild"]
+    assert [event["where"] for event in events] == ["wild"] and sim.tick == 500
     assert np.isfinite(sim.curves.curve("wild", "loss")[:events[0]["tick"] - 1][1:]).any()
 
 
