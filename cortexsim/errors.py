@@ -8,6 +8,7 @@ One template serves them all, so that a message always names its culprit::
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -75,6 +76,14 @@ class RegionWarning(UserWarning):
 
 class SettlingWarning(UserWarning):
     """Regions that settle have diverged, or their free energy rose."""
+
+
+def users_call() -> int:
+    """How many calls above its caller the user's own code is: the ``stacklevel`` of a warning."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and f"{frame.f_globals.get('__name__', '')}.".startswith("cortexsim."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def nearest(name: str, options: Iterable[str], limit: int = 8) -> str:

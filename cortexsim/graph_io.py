@@ -85,7 +85,8 @@ class GraphFiles(nx.MultiDiGraph):
         made.graph.update(_graph_attributes(graph.graph))
         with importing_only(allow_kinds, "RegionGraph.from_networkx(graph"):
             for name, data in graph.nodes(data=True):
-                made.add_node(name, **node_attributes(name, data))
+                # not as keywords: an attribute may be called "key" or "self"
+                made.add_nodes_from([(name, node_attributes(name, data))])
         edges = graph.edges(keys=True, data=True) if graph.is_multigraph() else (
             (source, target, data.get("name", 0), data) for source, target, data in graph.edges(data=True))
         names: set[str] = set()
@@ -192,7 +193,7 @@ def _read_edge(
     if name in names:
         raise GraphError(f"edge {name!r}", "is in the graph twice", hint="give one of them another key")
     names.add(name)
-    made.add_edge(source, target, key=name, **data)
+    made.edges[source, target, made.add_edge(source, target, key=name)].update(data)
 
 
 @contextmanager
@@ -242,11 +243,12 @@ def _check_xml(text: bytes, where: str) -> None:
 def _plain_graph(graph: nx.MultiDiGraph, convert: Callable[[Any], Any]) -> nx.MultiDiGraph:
     """The graph with values that a file format can hold."""
     check_pending(graph)
-    plain = nx.MultiDiGraph(**{key: convert(value) for key, value in graph.graph.items()})
+    plain = nx.MultiDiGraph()
+    plain.graph.update({key: convert(value) for key, value in graph.graph.items()})
     for name, data in graph.nodes(data=True):
-        plain.add_node(name, **{key: convert(value) for key, value in data.items()})
+        plain.add_nodes_from([(name, {key: convert(value) for key, value in data.items()})])
     for source, target, name, data in graph.edges(keys=True, data=True):
-        plain.add_edge(source, target, key=name, **{key: convert(value) for key, value in data.items()})
+        plain.add_edges_from([(source, target, name, {key: convert(value) for key, value in data.items()})])
     return plain
 
 

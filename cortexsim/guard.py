@@ -1,8 +1,8 @@
 """Watches what a region has just written, and stops it, resets it or freezes it where that left the finite range.
 
 Nobody reads a port before it was looked at. All of it goes by the tick and by what belongs to the region, never by
-where a block or a call ends. Like ``bookkeeping.py``, whose tables it reads, this becomes part of the loop in ``driver.py``
-and of its stamp.
+where a block or a call ends. Like ``bookkeeping.py``, whose tables it reads, this becomes part of the loop in
+``driver.py`` and of its stamp.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def _warn(sim: Any, made: Inference, answers: list[Answer], start: int) -> None:
     """Warn where settling has diverged, or ended higher than it began."""
     if made.diverged:
         name = made.diverged[0]
-        warn(name, sim.plan.regions[name].hyper, "diverged while settling", 5)
+        warn(name, sim.plan.regions[name].hyper, "diverged while settling")
         return
     energy = np.atleast_2d(made.energy)
     first, last = energy[:, start], energy[:, -1]
@@ -213,4 +213,4 @@ def _warn(sim: Any, made: Inference, answers: list[Answer], start: int) -> None:
         moved = np.sum([answer.moved for answer, up in zip(answers, risen, strict=True) if up], axis=0)
         worst = sim.plan.sequence[int(np.argmax(moved))]
         warn(worst, sim.plan.regions[worst].hyper, f"free energy rose while settling, in {int(risen.sum())} of "
-             f"{len(risen)} questions (from {first[risen].mean():.4g} to {last[risen].mean():.4g})", 5)
+             f"{len(risen)} questions (from {first[risen].mean():.4g} to {last[risen].mean():.4g})")

@@ -39,7 +39,11 @@ def check_finite(sim: Any, values: dict[str, np.ndarray], present: dict[str, Any
             finite = np.isfinite(block).all(axis=1)
             present[name] = finite if present.get(name) is None else present[name] & finite
             sim.skipped[name] = sim.skipped.get(name, 0) + int((~finite).sum())
-            sim.curves.add_event(sim.tick + at * sim._repeat(), "skipped", name, "not a finite number")
+            # once for each gap, wherever a read begins
+            before = sim.tick > 0 and sim.engine.slot(name, sim.tick - 1) < 0
+            silent = np.concatenate([[before], ~present[name][:-1]])
+            for row in np.flatnonzero(~finite & ~silent).tolist():
+                sim.curves.add_event(sim.tick + row * sim._repeat(), "skipped", name, "not a finite number")
             values[name] = np.where(finite[:, None], block, np.float32(0))
             continue
         unit = int(np.flatnonzero(~np.isfinite(block[at]))[0])

@@ -233,7 +233,8 @@ class Kind:
             if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64", "int32", "int64"):
                 got = getattr(array, "dtype", type(array).__name__)
                 raise KindError(where, f"array {name!r} must be float32, float64, int32 or int64", str(got))
-        for what, names in (("LEARNED", self.learned), ("CLAMP", self.clamp or ()), ("CONSTANT", self._get("CONSTANT", ()))):
+        for what, names in (("LEARNED", self.learned), ("CLAMP", self.clamp or ()),
+                            ("CONSTANT", self._get("CONSTANT", ()))):
             for name in names:
                 if name not in arrays:
                     raise KindError(where, f"{what} names {name!r}, which allocate does not bring",

@@ -27,6 +27,8 @@ from cortexsim.tables import Memory
 
 # a call into the driver should come back this often, so that Ctrl-C and the progress bar are answered
 CALL_SECONDS = 0.05
+# ticks between two looks at what regions say of themselves
+LOOK_EVERY = 1024
 
 
 class Simulation(Looking, Changing, Lasting):
@@ -138,7 +140,10 @@ class Simulation(Looking, Changing, Lasting):
                 raise InputError("run", "needs ticks=, since the data does not say how long it is")
             total = data.length * repeat
         with self.engine.flushing(), self.recorder.bar(total if progress else 0) as bar:
-            self._run(data, self.tick + total, repeat, ticks is not None or trials is not None, bar)
+            try:
+                self._run(data, self.tick + total, repeat, ticks is not None or trials is not None, bar)
+            finally:
+                self._look(whole=False)
         return self.curves
 
     def _run(self, data: Inputs, end: int, repeat: int, exact: bool, bar: Any) -> None:
@@ -176,6 +181,9 @@ class Simulation(Looking, Changing, Lasting):
             if self.curves.capacity_left() == 0:
                 self.curves.merge()
             stop = min(end, self.tick + self.curves.capacity_left())
+            # what is looked at only now and then is looked at in the same ticks however the run is cut
+            looks = self._notices.listens(self)
+            stop = min(stop, self.tick - self.tick % LOOK_EVERY + LOOK_EVERY) if looks else stop
             engine = self.engine
             engine.bin_start, engine.bin_shift = self.curves.start, int(self.curves.bin_width).bit_length() - 1
             self.recorder.open(engine, self.tick, stop - self.tick)
@@ -185,9 +193,14 @@ class Simulation(Looking, Changing, Lasting):
             self.recorder.collect(engine, self.tick, stop)
             self.tick = stop
             self.curves.n_ticks = stop - self.curves.start
-            self._watch.look(self)
-            self._notices.look(self)
+            if looks and self.tick % LOOK_EVERY == 0:
+                self._look(whole=True)
             divergence.look(self)
+
+    def _look(self, whole: bool) -> None:
+        """Look for what regions have to say, at the end of a stretch of so many ticks or of a run."""
+        self._watch.look(self, whole)
+        self._notices.look(self, max(0, self.tick - 1) // LOOK_EVERY * LOOK_EVERY)
 
     def _call_length(self) -> int:
         return int(np.clip(CALL_SECONDS / self._seconds_per_tick, self.plan.block, 1 << 16))

@@ -49,7 +49,7 @@ def importing_only(allowed: Iterable[str] = (), call: str = "") -> Iterator[None
     >>> with importing_only(["mylab.*"]):
     ...     find_kind("colorsys:hls_to_rgb")
     Traceback (most recent call last):
-    cortexsim.errors.KindError: kind 'colorsys:hls_to_rgb' is outside the package, ...
+    cortexsim.errors.KindError: kind 'colorsys:hls_to_rgb': is outside the package, ...
     """
     try:
         names = (allowed,) if isinstance(allowed, str) else tuple(allowed)

@@ -27,7 +27,7 @@ PAIR_OPTIONS = ("lesioned", "why")
 def add_wired_node(graph: RegionGraph, name: str, data: Mapping[str, Any], requests: list[Request]) -> None:
     """Add a node with the edges it asks for and those that waited for it, or leave the graph as it was."""
     waiting = graph.graph.get("pending", {}).pop(name, [])
-    graph.add_node(name, **data)
+    graph.add_nodes_from([(name, dict(data))])
     try:
         for request in [*waiting, *requests]:
             fulfil(graph, request)
@@ -130,7 +130,7 @@ def insert(graph: RegionGraph, source: str, target: str, name: str, given: Mappi
         raise GraphError(where, "is already in the graph", hint="give one of them a name=")
     data = edge_attributes(where, given, graph.nodes[source])
     check_edge(graph, source, target, name, data)
-    graph.add_edge(source, target, key=name, **data)
+    graph.edges[source, target, graph.add_edge(source, target, key=name)].update(data)
 
 
 def join_feedback(graph: RegionGraph, source: str, target: str, name: str) -> None:

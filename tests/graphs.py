@@ -33,11 +33,14 @@ class Sketch:
     spans: tuple[str, ...] = ()
 
     def build(self, order: list[int] | None = None) -> cs.RegionGraph:
-        """The graph, its nodes added in the given order."""
+        """The graph, its nodes added in the given order, and then its other edges from the last to the first."""
         graph = cs.RegionGraph(name="random")
         nodes = [call for call in self.calls if call[0].startswith("add")]
-        rest = [call for call in self.calls if not call[0].startswith("add")]
-        for name, given, options in [nodes[i] for i in order or range(len(nodes))] + rest:
+        edges = [call for call in self.calls if call[0] == "connect"]
+        rest = [call for call in self.calls if call not in nodes and call not in edges]
+        if order:
+            nodes, edges = [nodes[i] for i in order], edges[::-1]
+        for name, given, options in nodes + edges + rest:
             getattr(graph, name)(*given, **options)
         return graph.check()
 
@@ -345,13 +348,16 @@ def _draw_extras(draw: Any, sketch: Sketch, modulators: bool, lesions: bool) -> 
             sketch.calls.append(("connect", (draw(st.sampled_from(later)), name, "context"),
                                  {"delay": draw(st.integers(1, 4))}))
         rates = [key for key, known in kind.hyper_fields().items() if "rate" in key and not known.integer]
-        if modulators and rates and "modulator" in kind.roles and draw(st.integers(0, 3)) == 0:
+        # two that drive the same number: which comes first matters
+        wanted = draw(st.sampled_from([0, 0, 1, 2])) if modulators and rates and "modulator" in kind.roles else 0
+        for number in range(wanted):
             signal = draw(st.sampled_from(sorted(s for s in sketch.shapes if not s.endswith(".feedback"))))
             given = next(options for _, names, options in sketch.calls if names[0] == name)
             # a step that is not normalised is small, or it diverges
             modes = ["scale", "set"] if given.get("normalise", True) else ["scale"]
             sketch.calls.append(("connect", (f"{signal}[0]", name, "modulator"), {
-                "delay": draw(st.integers(1, 3)), "hyper": rates[0], "mode": draw(st.sampled_from(modes))}))
+                "delay": draw(st.integers(1, 3)), "hyper": rates[0], "mode": draw(st.sampled_from(modes)),
+                "name": f"{number} drives {name}"}))
     if lesions and draw(st.integers(0, 2)) == 0:
         names = sorted(sketch.build().edge_names())
         sketch.calls.append(("lesion", (draw(st.sampled_from(names)),), {}))

@@ -8,7 +8,7 @@ import numpy as np
 
 LINEAR, TANH, RELU, SIGMOID = range(4)
 NONE, GAUSSIAN, SPARSE, LAPLACE = range(4)
-DIVERGED, OWN = 5, 6
+DIVERGED = 5
 
 
 def activate(kind: int, x: np.ndarray) -> np.ndarray:
@@ -118,8 +118,8 @@ def learn(r: Any) -> None:
         change[first:last] = r.learning_rate * np.outer(error, r.f)
         r.b[first:last] += r.bias * r.learning_rate * error
     r.W[:] = (1 - r.decay) * r.W + change
-    if r.flags[OWN] >= 0:
-        np.fill_diagonal(r.W[r.flags[OWN] : r.flags[OWN] + len(r.v)], 0)
+    if r.own[0] >= 0:
+        np.fill_diagonal(r.W[r.own[0] : r.own[0] + len(r.v)], 0)
     if len(r.M):
         r.W *= r.M
     if r.max_norm > 0:

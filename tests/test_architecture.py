@@ -47,7 +47,7 @@ ORDER = [
     "sources.*",
     "bookkeeping", "adapting", "guard", "scoring", "driver", "arena", "policies", "tables",
     "fallback", "engine", "probe", "intake", "changes", "divergence", "carry",
-    "notices", "settling", "queries", "lanes", "inference",
+    "settling", "notices", "queries", "lanes", "inference",
     "doctor_report", "doctor_case", "doctor_checks", "doctor_clocks", "doctor_values", "doctor_trial", "doctor",
     "looking", "changing", "reading", "checkpoint_state", "checkpoint", "lasting",
     "simulation", "memory_cells",

@@ -142,6 +142,21 @@ def test_plot_draws_again_what_is_asked_for(capsys, folder):
     assert "did you mean 'skill'?" in refused(capsys, "plot", "a", "--measure", "skil")
 
 
+# --- what files may import ---
+
+def test_a_kind_from_outside_needs_leave_in_every_command(capsys, folder):
+    kind = "contract.fake_kinds:Sense"
+    text = SERIES.replace('predicts = "x"\n', f'predicts = "x"\nkind = "{kind}"\n')
+    (folder / "series.toml").write_text(text.replace('context = ["x@1", "x@2"]\n', ""))
+    for command in (["run", "series.toml", "--out", "a", "--quiet"], ["show", "series.toml"], ["plot", "a"],
+                    ["show", "a"], ["doctor", "a", "--quiet"]):
+        message = refused(capsys, *command)
+        assert f"kind '{kind}' is outside the package" in message and f"--allow-kind {kind}" in message
+        assert cli.main([*command, "--allow-kind", "contract.*"]) in (0, 1), command
+        capsys.readouterr()
+    assert cli.main(["show", kind]) == 0, "the caller's own word"
+
+
 # --- progress and interrupts ---
 
 class Screen(io.StringIO):
@@ -163,6 +178,23 @@ def test_a_terminal_gets_a_bar_and_anything_else_lines():
             lines.update(500)
             assert file.getvalue().count("\n") == (0 if quiet else wanted)
     assert re.match(r"1,000 of 2,000 ticks, [\d,]+ ticks/s\n", log.getvalue())
+
+
+def test_a_run_that_goes_on_counts_what_was_done_but_not_in_its_pace():
+    log = io.StringIO()
+    lines = Progress(2000, file=log, done=1000)
+    lines.started = time.perf_counter() - 2.0
+    lines.update(500)
+    assert re.match(r"1,500 of 2,000 ticks, 2[45]\d ticks/s\n", log.getvalue())
+
+
+def test_what_is_said_beside_a_bar_stands_on_a_line_of_its_own():
+    for screen, quiet in ((Screen(), False), (io.StringIO(), True)):
+        bar = Progress(100, quiet, screen)
+        bar.update(40)
+        bar.say("cortexsim: warning: the disk is full")
+        bar.close()
+        assert re.search(r"(^|\r)cortexsim: warning: the disk is full\n", screen.getvalue())
 
 
 def test_the_first_interrupt_asks_the_second_breaks():

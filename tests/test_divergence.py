@@ -41,6 +41,7 @@ def graph_of(policy: str = "stop", wild: bool = True, **hyper) -> cs.RegionGraph
 def quiet(recorded: Recorded, inputs: dict, *cuts: int) -> Recorded:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cs.RegionWarning)
+        warnings.simplefilter("ignore", cs.SettlingWarning)
         ticks = len(inputs["x"])
         for first, last in zip((0, *cuts), (*cuts, ticks), strict=True):
             recorded.sim.run({name: values[first:last] for name, values in inputs.items()})

@@ -38,13 +38,15 @@ def test_its_stream_never_ends_and_goes_back():
     assert all(np.array_equal(rows, first[name]) for name, rows in stream.read(50).items())
 
 
+@pytest.mark.filterwarnings("ignore:region 'memory'")
 def test_memory_is_flat_in_a_short_run_and_the_table_says_so(capsys):
     assert endurance.main(["--way", "run", "--ticks", "60000", "--mark", "20000"]) == 0
     ticks = [tick for tick, *_ in endurance.Endless.readings]
     assert ticks[0] == 0 and ticks[-1] == 60_000 and len(ticks) > 5
     text = capsys.readouterr().out
     assert re.search(r"^run: RegionGraph 'endurance': 5 sources, 12 regions", text)
-    assert re.search(r"^after 60,000 ticks \d+\.\d\d MB; it rose by at most -?\d\.\d\d MB after tick 20,000$", text, re.M)
+    assert re.search(r"^after 60,000 ticks \d+\.\d\d MB; it rose by at most \d\.\d\d MB after tick 20,000$", text,
+                     re.M)
 
 
 def test_the_program_is_measured_as_its_users_run_it(tmp_path):
@@ -52,7 +54,7 @@ def test_the_program_is_measured_as_its_users_run_it(tmp_path):
                "--checkpoint-every", "2000"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("program: ") and "after 8," in done.stdout
+    assert done.stdout.startswith("program: ") and "after 6,000 ticks" in done.stdout
 
 
 def test_a_leak_is_seen(monkeypatch):

@@ -53,7 +53,9 @@ def test_delayed_edges_order_nothing_inside_a_tick():
 
 def test_a_plan_is_the_same_for_any_order_of_building():
     regions = {"a": {"predicts": "x", "context": "b.prediction@1"}, "b": {"predicts": "x", "context": "motor"},
-               "c": {"kind": "subspace", "predicts": "x", "size": 2}}
+               "c": {"kind": "subspace", "predicts": "x", "size": 2},
+               "d": {"kind": "contract.fake_kinds:Sense", "predicts": "x"},
+               "e": {"kind": "contract.fake_kinds:Settle", "predicts": "d.state", "size": 4}}
     plans = [str(cs.make_plan(graph_of(**dict(order)))) for order in (regions.items(), reversed(regions.items()))]
     assert plans[0] == plans[1]
 

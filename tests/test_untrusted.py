@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import cortexsim as cs
-from cortexsim.catalogue import load, load_toml
+from cortexsim.catalogue import load, load_toml, to_toml
 from cortexsim.curves import Curves
 from cortexsim.errors import CortexsimError, FileError, GraphError, InputError, KindError
 from cortexsim.plan import make_plan
@@ -241,6 +241,21 @@ def test_a_field_is_counted_before_it_is_laid_out(field, words, monkeypatch):
     with pytest.raises(GraphError) as error:
         make_plan(load_toml(text))
     assert words in str(error.value) and "edge 'x.value@1->V1'" in str(error.value)
+
+
+def test_an_attribute_may_have_any_name():
+    names = ("key", "self", "u_for_edge", "node_for_adding", "incoming_graph_data", "attr", "graph")
+    made = plain("delta")
+    for attributes in (made.graph, made.nodes["V1"], *(data for *_, data in made.edges(data=True))):
+        attributes.update(dict.fromkeys(names, "x"))
+    extra = "extra = {" + ", ".join(f'{name} = "x"' for name in names) + "}"
+    text = (f"{extra}\n[sources.x]\nsize = 1\n{extra}\n[regions.V1]\npredicts = {{from = 'x', {extra}}}\n"
+            f"context = {{from = 'x@1', {extra}}}\n{extra}\n")
+    for graph in (cs.RegionGraph.from_networkx(made), load_toml(text)):
+        for attributes in (graph.graph, graph.nodes["V1"], *(data for *_, data in graph.edges(data=True))):
+            assert {attributes[name] for name in names} == {"x"}
+        assert make_plan(graph).regions
+        assert load_toml(to_toml(graph)).same(graph)
 
 
 def test_an_immense_select_is_a_slice():

@@ -121,7 +121,8 @@ def allocate(hyper, shapes, rng):
 def wrong_arrays(hyper, shapes, arrays, drawn):
     """What a unit hears are units."""
     origin = arrays["origin"]
-    return "" if origin.min() >= 0 and origin.max() < _units(shapes) else "array 'origin' names units that are not there"
+    sound = origin.min() >= 0 and origin.max() < _units(shapes)
+    return "" if sound else "array 'origin' names units that are not there"
 
 
 def spectral_radius(weights: np.ndarray, origin: np.ndarray, rng: np.random.Generator, steps: int = 1000) -> float:

@@ -199,6 +199,30 @@ class Stream:
         return {name: rows[start:self.position] for name, rows in self._rows.items()}
 
 
+class _Rows:
+    """Reads row by row. What a row raises is put off to the next call where rows before it can still be delivered."""
+
+    def __init__(self) -> None:
+        self._raised: BaseException | None = None
+
+    def read(self, n: int, one: Callable[[int], None]) -> int:
+        """Call `one` with each row up to n; returns how many there were."""
+        if self._raised is not None:
+            raised, self._raised = self._raised, None
+            raise raised
+        for row in range(n):
+            try:
+                one(row)
+            except StopIteration:
+                return row
+            except BaseException as error:  # Ctrl-C in the middle of an iterator, too
+                if row == 0:
+                    raise
+                self._raised = error
+                return row
+        return n
+
+
 class _ColumnReader:
     """A dict, source name -> array, iterator or callable."""
 
@@ -214,6 +238,7 @@ class _ColumnReader:
             self._add(name, value, ports[name], start)
         self.length = common_length({name: len(rows) for name, rows in self._arrays.items()}, where)
         self._used = 0
+        self._rows = _Rows()
 
     def _add(self, name: str, value: Any, port: Port, start: int) -> None:
         listed = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
@@ -248,17 +273,15 @@ class _ColumnReader:
 
     def _sample(self, rows: int, tick: int, values: dict[str, np.ndarray],
                 masks: dict[str, np.ndarray]) -> int:
-        for row in range(rows):
+        def one(row: int) -> None:
             for name, sampler in self._samplers.items():
-                try:
-                    sample = sampler(tick + row)
-                except StopIteration:
-                    return row
+                sample = sampler(tick + row)
                 if sample is None:
                     masks[name][row] = False
                 else:
                     values[name][row] = self.ports[name].sample(sample, tick + row)
-        return rows
+
+        return self._rows.read(rows, one)
 
 
 class _StreamReader:
@@ -305,28 +328,26 @@ class _DictReader:
         self.needs_single_tick = callable(inputs)
         self.first_row: int | None = 0 if self.length is not None or callable(inputs) else None
         self._next: Callable[[int], Any] = inputs if callable(inputs) else _pull(iter(inputs))
+        self._rows = _Rows()
 
     def read(self, n: int, tick: int) -> Block:
         values = {name: np.zeros((n, port.size), np.float32) for name, port in self.ports.items()}
         masks = {name: np.ones(n, bool) for name in self.ports}
-        rows = 0
-        while rows < n:
-            try:
-                samples = self._next(tick + rows)
-            except StopIteration:
-                break
+
+        def one(row: int) -> None:
+            samples = self._next(tick + row)
             if not isinstance(samples, Mapping):
-                raise InputError(self.where, f"tick {tick + rows} needs a dict of source name -> sample",
+                raise InputError(self.where, f"tick {tick + row} needs a dict of source name -> sample",
                                  got=type(samples).__name__)
             if samples.keys() != self.ports.keys():
-                check_names(samples, self.ports, f"{self.where}: tick {tick + rows}")
+                check_names(samples, self.ports, f"{self.where}: tick {tick + row}")
             for name, sample in samples.items():
                 if sample is None:
-                    masks[name][rows] = False
+                    masks[name][row] = False
                 else:
-                    values[name][rows] = self.ports[name].sample(sample, tick + rows)
-            rows += 1
-        return _block(rows, values, masks)
+                    values[name][row] = self.ports[name].sample(sample, tick + row)
+
+        return _block(self._rows.read(n, one), values, masks)
 
 
 def _open(inputs: Any, ports: dict[str, Port], where: str,

@@ -6,7 +6,7 @@ lies between two steps of the delayed term is interpolated linearly. The first `
 seed starts from another history, so that it gives another stretch of the same attractor.
 
 Nearby paths move apart by a factor e in about 170 ticks, so no forecast sees much further. Cost: about 4 microseconds a
-tick; what was read once is kept (8 bytes a tick), so going back is free.
+tick. The state is kept every 32,768 ticks, so memory hardly grows, and going back costs at most an eighth of a second.
 
 Source: M. C. Mackey and L. Glass, Science 197 (1977) 287-289, doi:10.1126/science.267326; as a test of reservoirs:
 H. Jaeger and H. Haas, Science 304 (2004) 78-80, doi:10.1126/science.1091277.
@@ -15,6 +15,7 @@ H. Jaeger and H. Haas, Science 304 (2004) 78-80, doi:10.1126/science.1091277.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from cortexsim.sources import block_rng, whole_number
 
 _WHERE = "stream 'chaos'"
 GROWTH, LOSS, POWER = 0.2, 0.1, 10
+_MARK = 1 << 15  # ticks between two states that are kept
 
 
 def _step(v: float, first: float, middle: float, last: float, dt: float) -> float:
@@ -88,7 +90,9 @@ class Stream:
         self._keep, *self._weights = (_step(a, b, c, d, self.dt) for a, b, c, d in np.eye(4).tolist())
         drawn = block_rng("chaos", self.seed, 0).uniform(-0.1, 0.1, self._delay + 1)
         self._recent = 1.2 + drawn
-        self._phase, self._known = 0, np.zeros(0)
+        self._reached, self._phase = 0, 0  # ticks that are integrated, and where in the next one it goes on
+        self._marks = [(0, 0, self._recent)]  # the same, and the history, every _MARK ticks
+        self._held, self._first = np.zeros(0), 0  # ticks that were integrated and not yet read, and the first of them
         self.position = 0
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -102,29 +106,46 @@ class Stream:
     def read(self, n: int) -> dict[str, np.ndarray]:
         """Give the next `n` ticks, float32 [n, 1]; they never end."""
         first = self.skip + self.position
-        self._extend(first + n)
+        values = self._values(first, first + n)
         self.position += n
-        values = self._known[first:first + n]
         return {"x": (np.tanh(values - 1) if self.squash else values).astype(np.float32)[:, None]}
 
-    def _extend(self, ticks: int) -> None:
-        """Integrate until so many ticks are known, a delay at a time."""
-        if ticks <= len(self._known):
-            return
-        parts, have = [self._known], len(self._known)
-        while have < ticks:
-            past = self._recent
-            pull = GROWTH * past / (1 + past**POWER)
-            halfway = (past[:-1] + past[1:]) / 2
-            middle = GROWTH * halfway / (1 + halfway**POWER)
-            a, b, c = self._weights
-            force = a * pull[:-1] + b * middle + c * pull[1:]
-            new, _ = lfilter([1.0], [1.0, -self._keep], force, zi=[self._keep * past[-1]])
-            parts.append(new[self._phase::self._every])
-            have += len(parts[-1])
-            self._phase = (self._phase - len(new)) % self._every
-            self._recent = np.concatenate([past[-1:], new])
-        self._known = np.concatenate(parts)
+    def _values(self, first: int, stop: int) -> np.ndarray:
+        """Give the ticks from `first` to before `stop`, integrating a delay at a time."""
+        if not self._first <= first <= self._reached:
+            self._approach(first)
+        parts = [self._held[first - self._first:]]
+        while self._reached < stop:
+            new = self._go_on()
+            if self._reached > first:
+                parts.append(new[-(self._reached - first):])
+        values = np.concatenate(parts)
+        self._held, self._first = values[stop - first:].copy(), stop
+        return values[:stop - first]
+
+    def _approach(self, tick: int) -> None:
+        """Go to the nearest state at or before a tick: the present one, or one that was kept."""
+        mark = self._marks[bisect_right(self._marks, tick, key=lambda kept: kept[0]) - 1]
+        if not mark[0] <= self._reached <= tick:
+            self._reached, self._phase, self._recent = mark
+        self._held, self._first = np.zeros(0), self._reached
+
+    def _go_on(self) -> np.ndarray:
+        """Integrate over one delay; gives the ticks that lie in it."""
+        if self._reached >= len(self._marks) * _MARK:
+            self._marks.append((self._reached, self._phase, self._recent))
+        past = self._recent
+        pull = GROWTH * past / (1 + past**POWER)
+        halfway = (past[:-1] + past[1:]) / 2
+        middle = GROWTH * halfway / (1 + halfway**POWER)
+        a, b, c = self._weights
+        force = a * pull[:-1] + b * middle + c * pull[1:]
+        new, _ = lfilter([1.0], [1.0, -self._keep], force, zi=[self._keep * past[-1]])
+        found = new[self._phase::self._every]
+        self._phase = (self._phase - len(new)) % self._every
+        self._recent = np.concatenate([past[-1:], new])
+        self._reached += len(found)
+        return found
 
 
 def _number(name: str, value: Any, high: float) -> float:

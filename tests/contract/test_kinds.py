@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -152,6 +153,9 @@ def test_a_kind_draws_its_first_values_from_its_region_s_name(kind):
         assert same_bits(array, same.get(f"r.{key}")) and same_bits(array, more.get(f"r.{key}"))
     drawn = [key for key, array in one.parameters("r").items() if len(np.unique(array)) > 3 and array.dtype.kind == "f"]
     assert all(not same_bits(one.get(f"r.{key}"), other.get(f"r.{key}")) for key in drawn)
+    # the same region under another name draws from another stream
+    named = cs.Simulation(nx.relabel_nodes(nx.MultiDiGraph(graph_of(kind)), {"r": "s"}), seed=1)
+    assert all(not same_bits(one.get(f"r.{key}"), named.get(f"s.{key}")) for key in drawn)
 
 
 # ---------------------------------------------------------------------- without the native path, and without a compiler

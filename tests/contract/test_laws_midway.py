@@ -23,7 +23,7 @@ from graphs import Sketch, rows_or_none, sketches
 from small_graphs import data, small_graph
 from small_graphs import rows_of as rows_of_data
 
-CUTS = st.integers(0, 5)
+CUTS = st.integers(0, 8)
 FAKE = ("contract.fake_kinds:*",)
 
 

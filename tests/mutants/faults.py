@@ -30,6 +30,7 @@ ALONE = (LAWS + "test_a_region_writes_its_own_signals_and_nothing_else",)
 COPY = (LAWS + "test_same_bits_for_a_split_run_and_for_a_copy_in_the_middle",)
 RESUMED = (MIDWAY + "test_same_bits_for_a_run_resumed_from_checkpoints",)
 DISK = "tests/test_checkpoint.py::test_it_is_on_the_disk_before_it_gets_its_name"
+DIVERGES = (MIDWAY + "test_same_bits_where_regions_diverge",)
 RESET = (MIDWAY + "test_after_a_reset_nothing_of_the_past_is_left_but_what_was_learned",)
 
 FAULTS = (
@@ -169,6 +170,11 @@ FAULTS = (
     Fault("ticks before a bad sample are lost", "law 8", "cortexsim/intake.py",
           "        good = at\n", "        good = 0\n",
           (LAWS + "test_a_bad_sample_is_named_and_everything_before_it_is_kept",)),
+    Fault("divergence is seen now and then", "law 8", "cortexsim/driver.py",
+          "            if only == 0:\n                watch(T, r, step, t)",
+          "            if only == 0 and t % 4 == 3:\n                watch(T, r, step, t)", DIVERGES),
+    Fault("a region that diverged speaks", "law 8", "cortexsim/guard.py",
+          "    _silence(T, r, t)\n    count =", "    count =", DIVERGES),
     Fault("files written in place", "law 8", "cortexsim/files.py",
           'temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")', "temporary = target",
           (DISK,)),

@@ -182,9 +182,12 @@ def test_bad_inputs(inputs, message):
     ([{"image": IMAGES[0]}, {}], "step: tick 8: source 'image' gets no data; add 'image' to the inputs"),
     ([{"image": IMAGES[0]}, IMAGES[0]], "step: tick 8 needs a dict of source name -> sample (got 'ndarray')"),
 ])
-def test_bad_samples_are_named_with_their_tick(inputs, message):
+def test_bad_samples_are_named_with_their_tick_and_those_before_are_delivered(inputs, message):
+    data = Inputs(inputs, {"image": (2, 3)}, where="step", start=7)
     with pytest.raises(InputError, match=re.escape(message)):
-        Inputs(inputs, {"image": (2, 3)}, where="step", start=7).read(3)
+        for _ in range(2):
+            assert data.read(3).rows == 1
+    assert data.position == (8 if "tick 8" in message else 7)
 
 
 def test_a_bad_sample_in_a_list_with_gaps_is_found_at_once():
