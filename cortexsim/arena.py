@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cortexsim.errors import GraphError
+
 LINE = 64  # bytes of a cache line: arrays start on one
 
 
@@ -22,6 +24,12 @@ class Arena:
         start = -(-self.size // line) * line
         self.size = start + int(count)
         return start
+
+    def check(self, what: str) -> None:
+        """Raise a GraphError where places no longer fit into the driver's tables, which hold 32 bits of each."""
+        if self.size >= 1 << 31:
+            raise GraphError("graph", f"needs {self.size:,} numbers for {what}, and {(1 << 31) - 1:,} have a place",
+                             hint="make its largest signals smaller, or its longest delays shorter")
 
     def make(self) -> np.ndarray:
         """The array itself, zeroed, starting on a cache line."""

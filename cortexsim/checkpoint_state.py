@@ -204,9 +204,10 @@ def planned_graph(sim: Any) -> RegionGraph:
                        sparse=source.sparse)
     for name, region in sim.plan.regions.items():
         frozen = bool(sim.memory.regions[sim.memory.row[name], d.FROZEN])
-        graph.add_node(name, **{**region.data, "hyper": dict(region.hyper), "frozen": frozen})
+        # not as arguments: an attribute may be called anything
+        graph.add_nodes_from([(name, {**region.data, "hyper": dict(region.hyper), "frozen": frozen})])
     for name, edge in sim.plan.edges.items():
-        graph.add_edge(edge.source, edge.target, key=name, **edge.data)
+        graph.edges[edge.source, edge.target, graph.add_edge(edge.source, edge.target, key=name)].update(edge.data)
     return graph.check()
 
 

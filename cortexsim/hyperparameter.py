@@ -60,9 +60,12 @@ class HyperField:
             return bool(value)
         if isinstance(value, (bool, str)) or not np.isscalar(value):
             raise bad
-        number = float(value)  # type: ignore[arg-type]
+        try:
+            number = float(value)  # type: ignore[arg-type]
+        except OverflowError:
+            raise bad from None
         if isinstance(self.default, int):
-            if number != int(number):
+            if not number.is_integer():
                 raise bad
             number = int(number)
         outside = (self.low is not None and number < self.low) or (self.high is not None and number > self.high)

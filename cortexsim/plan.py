@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cortexsim.attributes import CHOICES
 from cortexsim.errors import GraphError
 from cortexsim.graph import RegionGraph
 from cortexsim.plan_order import LONGEST_BLOCK, Order, check_leaks, find_order, partition, settle_score_place
@@ -71,7 +72,10 @@ class Plan:
     def memory(self) -> int:
         """Estimated bytes of weights and signals."""
         rings = sum(4 * int(np.prod(shape)) * self.slots(name) for name, shape in self.signals.items())
-        return rings + int(sum(size for _, size in self.costs.values()) / 2)
+        # an image to be set back to should it diverge, or two, is as large as the weights
+        copies = {name: 1 + CHOICES["on_divergence"].index(region.data["on_divergence"])
+                  for name, region in self.regions.items()}
+        return rings + int(sum(copies[name] * size for name, (_, size) in self.costs.items()) / 2)
 
     def __str__(self) -> str:
         waves = max(self.order.waves.values(), default=-1) + 1

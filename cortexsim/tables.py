@@ -142,6 +142,8 @@ class Memory:
             self.count_rings[name] = (counts.place(slots), slots)
         self.active_at = {name: active.place(region.shapes.n_context)
                           for name, region in self.plan.regions.items() if _wants_list(region)}
+        for arena in (signals, counts, active):
+            arena.check("signals in flight")
         self.signals, self.counts, self.active = signals.make(), counts.make(), active.make()
         self.counts[:] = -1
 
@@ -162,6 +164,7 @@ class Memory:
         for edge in self.plan.edges.values():
             if edge.indices is not None:
                 self.index_at[edge.name] = indices.place(len(edge.indices), aligned=False)
+        arena.check("what regions read")
         self.gathered, self.indices = arena.make(), indices.make()
         for edge in self.plan.edges.values():
             if edge.indices is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import ConvertError
 from tomlkit.items import AoT, Array, InlineTable, Table
 
 from cortexsim.attributes import (
@@ -278,4 +279,7 @@ def _item(value: Any) -> Any:
             items.append(_item(item))
         signals = any(isinstance(item, str | Mapping) for item in value)
         return items.multiline(signals and (len(value) > LONG_LIST or any(isinstance(i, Mapping) for i in value)))
-    return tomlkit.item(value)
+    try:
+        return tomlkit.item(value)
+    except ConvertError:
+        raise GraphError("graph", "holds a value that TOML has no form for", value) from None
