@@ -271,7 +271,7 @@ def _make(make: Callable[..., Any], graph: RegionGraph, words: dict[str, Any], t
         with bounded(2 * held + ROOM):
             return make(graph, seed=int(words["seed"]), threads=words["threads"] if threads is None else threads,
                         on_bad=words["on_bad"], bins=bins, longest_block=words["longest_block"])
-    except (CortexsimError, TypeError, MemoryError) as error:
+    except (CortexsimError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise FileError(where, f"holds no simulation that can be made: {error}") from error
 
 
@@ -283,7 +283,7 @@ def _restore_words(sim: Any, words: dict[str, Any], where: str) -> None:
             raise ValueError("its curves are those of other regions")
         curves.start, curves.bin_width, curves.n_ticks = (int(given[key]) for key in ("start", "bin_width", "n_ticks"))
         if curves.bin_width < 1 or curves.bin_width & (curves.bin_width - 1) or curves.capacity_left() < 0 or (
-                curves.start + curves.n_ticks != sim.tick):
+                curves.n_ticks < 0) or (curves.start + curves.n_ticks != sim.tick):
             raise ValueError(f"{curves.n_ticks} ticks from {curves.start} in bins of {curves.bin_width}")
         curves.events = [{"tick": int(e["tick"]), "what": str(e["what"]), "where": str(e["where"]),
                           "detail": str(e["detail"]), "count": int(e["count"])} for e in given["events"]]
@@ -294,5 +294,5 @@ def _restore_words(sim: Any, words: dict[str, Any], where: str) -> None:
         sim._diverged = {str(name): int(count) for name, count in words["diverged"].items()}
         row, again = words["place"]
         sim._place = Place(None if row is None else int(row), bool(again))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FileError(where, f"{MANIFEST} does not hold what it should ({error!r})") from error

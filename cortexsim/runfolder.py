@@ -36,12 +36,13 @@ import numpy as np
 from cortexsim import __version__
 from cortexsim.catalogue import load_toml, save_toml
 from cortexsim.curves import Curves
-from cortexsim.errors import FileError
+from cortexsim.errors import CortexsimError, FileError
 from cortexsim.files import TEMPORARY, write_file
 from cortexsim.forecast_table import Forecasts
 from cortexsim.graph import RegionGraph
+from cortexsim.graph_io import read_bytes
 from cortexsim.simulation import Simulation
-from cortexsim.trust import importing_only
+from cortexsim.trust import importing_only, read_json
 
 FORMAT = 1  #: Of summary.json; raised when what it holds changes.
 PICTURES = ("learning_curves.png", "graph.png")
@@ -315,13 +316,23 @@ def read(folder: str | os.PathLike[str], allow_kinds: Iterable[str] = ()) -> Run
     return Run(graph, Curves.from_npz(folder / "curves.npz"), _read_json(folder / "summary.json"))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def outcome(folder: Path) -> str:
+    """What summary.json tells of the end of a run: ``"running"`` before it; "" where it tells nothing."""
     try:
-        summary = json.loads(path.read_text())
-    except FileNotFoundError:
+        return str(_read_json(folder / "summary.json").get("outcome", ""))
+    except FileError:
+        return ""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    where = f"file {str(path)!r}"
+    if not path.exists():
         return {}
-    except (OSError, ValueError) as error:
-        raise FileError(f"file {str(path)!r}", f"is not a summary of a run ({error})") from error
+    try:
+        summary = read_json(read_bytes(path), where)
+    except CortexsimError as error:
+        why = str(error).removeprefix(f"{where}: ")
+        raise FileError(where, f"is not a summary of a run ({why})") from error
     if not isinstance(summary, dict):
         raise FileError(f"file {str(path)!r}", "is not a summary of a run")
     return summary

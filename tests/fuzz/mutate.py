@@ -6,7 +6,6 @@ the tokens of a text, or on the parts of an archive, where those of an array or 
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections.abc import Callable, Sequence
@@ -241,8 +240,3 @@ def mutant(seeds: Sequence[bytes], how: str, recipe: Sequence[Step], first: int)
     for step in recipe:
         data = CHANGES[how](data, step, pick(seeds, first + 1 + step[3] % 7))
     return data
-
-
-def to_text(recipe: Sequence[Step], first: int) -> str:
-    """A recipe as one line."""
-    return json.dumps([first, *recipe])

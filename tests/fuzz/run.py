@@ -43,7 +43,7 @@ def _hung(*_: Any) -> None:
 
 
 def work(name: str, number: int, inputs: int, folder: str, told: Any) -> None:
-    """Feed a target, and tell of every input: (index, what, words, seconds, recipe, growth of the peak)."""
+    """Feed a target, and tell of every input: (index, what, words, seconds, what to keep, growth of the peak)."""
     for kind, arguments in (("toml", []), (name, [])):
         make(kind, arguments, 0)  # seeds are made, and what they need is compiled, before memory is bounded
     feed(name, make(name, [], 0), Path(folder))
@@ -71,8 +71,9 @@ def work(name: str, number: int, inputs: int, folder: str, told: Any) -> None:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         count += 1
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start
-        told.send((count, *found, recipe if found[0] == "failed" else None, peak / 1024))
+        told.send((count, *found, (recipe, content) if found[0] == "failed" else None, peak / 1024))
 
+    told.send("ready")
     fuzz()
     told.send(None)
 
@@ -93,7 +94,7 @@ def run_target(name: str, inputs: int, number: int, keep: Path, bar: Any) -> dic
             if died:
                 with contextlib.suppress(OSError, ValueError):
                     recipe = json.loads((Path(folder) / "recipe.json").read_text())
-                    _keep(name, died, recipe, kinds, keep)
+                    _keep(name, died, (recipe, (Path(folder) / TARGETS[name].file).read_bytes()), kinds, keep)
                 row["inputs"] += 1
                 row["failed"] += 1
                 bar.update(1)
@@ -105,7 +106,9 @@ def run_target(name: str, inputs: int, number: int, keep: Path, bar: Any) -> dic
 
 def _listen(name: str, child: Any, mine: Any, row: dict[str, Any], kinds: Counter[str], keep: Path, bar: Any) -> str:
     """Take what a child tells; gives why it died, or nothing."""
-    last, used = time.monotonic(), 0.0
+    if mine.recv() != "ready":  # seeds are made first, and code compiled
+        raise RuntimeError(f"no seeds of {name}")
+    last, used = time.monotonic(), sum(psutil.Process(child.pid).cpu_times()[:2])
     while True:
         if mine.poll(1.0):
             try:
@@ -116,12 +119,12 @@ def _listen(name: str, child: Any, mine: Any, row: dict[str, Any], kinds: Counte
             if told is None:
                 child.join()
                 return ""
-            _, what, words, seconds, recipe, peak = told
+            _, what, words, seconds, kept, peak = told
             row["inputs"] += 1
             row[what] += 1
             row["slowest"], row["peak"] = max(row["slowest"], seconds), max(row["peak"], peak)
-            if recipe is not None:
-                _keep(name, words, recipe, kinds, keep)
+            if kept is not None:
+                _keep(name, words, kept, kinds, keep)
             bar.update(1)
             last = time.monotonic()
             with contextlib.suppress(psutil.Error):
@@ -134,16 +137,16 @@ def _listen(name: str, child: Any, mine: Any, row: dict[str, Any], kinds: Counte
                     return "hung where no signal reaches it"
 
 
-def _keep(name: str, words: str, recipe: Any, kinds: Counter[str], keep: Path) -> None:
+def _keep(name: str, words: str, kept: Any, kinds: Counter[str], keep: Path) -> None:
     """Keep the input of a failure, the first three of each kind."""
     kind = words.partition(":")[0] + ": " + "".join(mark for mark in words.partition(":")[2] if not mark.isdigit())[:60]
     kinds[kind] += 1
     if kinds[kind] > 3:
         return
     keep.mkdir(parents=True, exist_ok=True)
-    steps, first = recipe
+    recipe, content = kept
     stem = f"{name}-{sum(kinds.values())}"
-    (keep / f"{stem}.{name}").write_bytes(make(name, steps, first))
+    (keep / f"{stem}.{name}").write_bytes(content)
     (keep / f"{stem}.txt").write_text(f"{words}\n{json.dumps(recipe)}\n")
 
 
