@@ -6,7 +6,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = {"science": "benchmarks.science", "lesions": "benchmarks.lesions", "speed": "benchmarks.speed.__main__"}
+COMMANDS = {"science": "benchmarks.science", "lesions": "benchmarks.lesions", "endurance": "benchmarks.endurance",
+            "speed": "benchmarks.speed.__main__"}
 
 
 def main(arguments: Sequence[str]) -> int:

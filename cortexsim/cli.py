@@ -42,7 +42,7 @@ examples:
   cortexsim run --resume runs/long                      (goes on, whatever had stopped it)
 
 Ctrl-C ends a run early: everything up to that tick is written, and the exit code is 130; a second one does not wait for
-a stream that brings nothing. Errors are one line and the exit code 2.
+the stream. Errors are one line and the exit code 2.
 """
 
 DATA = """\

@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+PATIENCE = 5.0  #: Seconds that a run may take to answer the first interrupt.
+
 
 class Progress:
     """Tells how many ticks are done, with ticks/s.
@@ -67,37 +69,57 @@ class Progress:
 class Interrupts:
     """While it is entered, a first Ctrl-C (or SIGTERM) only asks for an end; a second one interrupts at once.
 
-    A tick is never cut in the middle, and the files of a run get written. The second one is for a stream that brings
-    nothing.
+    A tick is never cut in the middle, and the files of a run get written. Where no second one comes, a run that waits
+    for its stream is interrupted after a while all the same: whoever sends SIGTERM may send SIGKILL next.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds between the two.
 
     Attributes
     ----------
     asked : int
         The number of the signal that came, 0 before.
+    waiting : bool
+        Whether the run is at its ticks, and not at its files: only then is it interrupted unasked.
     """
 
-    def __init__(self) -> None:
-        self.asked = 0
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self.asked, self.waiting, self._patience = 0, False, patience
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        handlers = {signal.SIGINT: self._ask, signal.SIGTERM: self._ask}
+        if hasattr(signal, "setitimer"):  # not on Windows
+            handlers[signal.SIGALRM] = self._lose_patience
+        for number, handler in handlers.items():
             try:
-                self._former[number] = signal.signal(number, self._ask)
+                self._former[number] = signal.signal(number, handler)
             except ValueError:  # only the main thread may; elsewhere things stay as they are
                 break
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
+        if hasattr(signal, "SIGALRM") and signal.SIGALRM in self._former:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._former.items():
             signal.signal(number, handler)
         self._former.clear()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if not self.asked:
-            self.asked = number
-            return
+        if self.asked:
+            self._interrupt(frame)
+        self.asked = number
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, self._patience)
+
+    def _lose_patience(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and self.waiting:
+            self._interrupt(frame)
+
+    def _interrupt(self, frame: FrameType | None) -> None:
         # while ticks run, the engine puts SIGINT off until what is counted agrees with what has run: SIGTERM, too
         handler = signal.getsignal(signal.SIGINT)
         if callable(handler) and handler != self._ask:

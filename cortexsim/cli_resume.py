@@ -86,6 +86,9 @@ class Keeper:
         try:
             self.write(self.folder)
             runfolder.refresh(self.folder, self.job.sim, self.facts(), self.job.table)
+        except KeyboardInterrupt:
+            self._tried = -1
+            raise
         except CortexsimError as error:
             self.problem = error
             self.say(f"cortexsim: warning: at tick {self.job.sim.tick:,}: {error}; {self.last()}, and the run goes on")

@@ -76,8 +76,7 @@ def _go_on(options: Namespace) -> int:
     check_folder(folder)
     with runplace.Lock(folder):
         job = resume(options)
-        if job.sim.tick >= job.ticks and runfolder.read(folder, options.allow_kind).summary.get(
-                "outcome") == "finished":
+        if job.sim.tick >= job.ticks and runfolder.outcome(folder) == "finished":
             if not options.quiet:
                 print(f"{folder} is finished, at tick {job.sim.tick:,}; --ticks N goes on to a later one")
             return 0
@@ -108,7 +107,7 @@ def _run(job: Job, folder: Path, keeper: Keeper | None, options: Namespace) -> i
         report(job, folder, files, forecasts)
     if problem is not None:
         raise problem
-    if keeper is not None and keeper.problem is not None:
+    if keeper is not None and keeper.problem is not None and keeper.saved < job.sim.tick:
         raise keeper.problem
     if interrupts.asked:
         further = f"; cortexsim run --resume {folder} goes on" if keeper else ""
@@ -206,9 +205,11 @@ def _drive(sim: Simulation, advance: Callable[[int], Any], ticks: int, progress:
     stretch = unit
     while sim.tick < ticks and not interrupts.asked:
         before, started = sim.tick, time.perf_counter()
+        interrupts.waiting = True
         try:
             advance(min(stretch, ticks - sim.tick, keeper.left() if keeper else ticks))
         finally:
+            interrupts.waiting = False
             progress.update(sim.tick - before)
         seconds = time.perf_counter() - started
         if seconds < 0.1:

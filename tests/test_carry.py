@@ -33,6 +33,17 @@ def test_a_copy_follows_the_plan_that_runs_not_an_edit_of_the_graph(sim):
     assert all(same_bits(a, twin.get(name)) for name, a in arrays_of(sim).items())
 
 
+def test_a_copy_takes_the_traces_of_a_learning_rate_along():
+    sim = cs.Simulation(small_graph(step_size="hypergradient", meta_rate=0.1))
+    sim.run(data(30))
+    twin = sim.copy()
+    for run in (sim, twin):
+        run.run(data(30, 5))
+    assert sim.learning_rates()["next"] != 0.05
+    assert sim.learning_rates() == twin.learning_rates()
+    assert all(same_bits(a, twin.get(name)) for name, a in arrays_of(sim).items())
+
+
 def test_an_added_context_edge_keeps_the_weights_of_the_others(sim):
     old, twin = sim.get("next.W"), sim.copy()
     sim.graph.connect("x", "next", delay=1)

@@ -76,7 +76,7 @@ def test_the_pages_have_python_and_say_what_it_prints():
     counted = {page: (len(blocks(page)), sum(printed is not None for *_, printed in blocks(page))) for page in PAGES}
     assert {page for page, (n, _) in counted.items() if n} == {
         "guide.md", "settling.md", "adding-a-kind.md", "adding-a-graph.md", "encoders.md", "sequence-memory.md",
-        "reservoirs.md", "forecasting.md", "step-sizes.md", "doctor.md"}
+        "reservoirs.md", "forecasting.md", "step-sizes.md", "doctor.md", "checkpoints.md"}
     run, compared = counted["guide.md"]
     assert run >= 12 and compared >= 10
 

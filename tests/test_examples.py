@@ -30,6 +30,7 @@ FIGURES = {
     "rao_ballard": ["rao_ballard.png"],
     "reservoir": ["reservoir.png"],
     "sequence_memory": ["sequence_memory.png"],
+    "stop_and_resume": ["resumed_curves.png"],
 }
 # the last bits differ between processors, and a few thousand ticks of learning carry them up
 TOLERANCE = 0.02

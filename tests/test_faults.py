@@ -110,7 +110,7 @@ def test_curves_that_cannot_be_written_do_not_cost_the_checkpoint(capsys, folder
 
     def sometimes(self, path):
         calls.append(path)
-        if len(calls) == 3:
+        if len(calls) in (3, 7):  # of tick 200, and of the end
             raise FileError("folder 'a'", "cannot write 'curves.npz' (No space left on device)")
         monkeypatch.setattr(files, "open", builtins.open, raising=False)
         to_npz(self, path)
@@ -119,6 +119,15 @@ def test_curves_that_cannot_be_written_do_not_cost_the_checkpoint(capsys, folder
     assert run("--out", "a", "--keep", "9") == 0
     assert "warning: at tick 200: folder 'a': cannot write 'curves.npz'" in capsys.readouterr().err
     assert len(checkpoint.checkpoints("a/checkpoints")) == 7
+
+
+def test_a_last_checkpoint_that_cannot_be_written_is_an_error_though_the_results_are_there(capsys, folder, monkeypatch):
+    full(".tick-000000000600.ckpt", monkeypatch)
+    assert run("--out", "a") == 2
+    warning, error = capsys.readouterr().err.splitlines()
+    assert warning.startswith("cortexsim: warning: at tick 600: folder 'a/checkpoints': cannot write")
+    assert error.startswith("cortexsim: error: folder 'a/checkpoints': cannot write 'tick-000000000600.ckpt'")
+    assert summary(folder / "a")["ticks"] == runfolder.read("a").curves.n_ticks == 600
 
 
 # --- a folder that cannot be written to ---

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +13,6 @@ import pytest
 import faulty
 from cli_examples import SERIES, fill_folder, refused, summary
 from cortexsim import checkpoint, cli, cli_resume, cli_run, runfolder, runplace
-from cortexsim.cli_progress import Interrupts
-from cortexsim.engine import Uninterrupted
 from cortexsim.errors import FileError
 from cortexsim.forecasting import ForecastRun
 from crash.compare import differences
@@ -91,6 +87,20 @@ def test_each_checkpoint_brings_the_curves_up_to_date(folder, monkeypatch):
     assert run("eye.toml", "--checkpoint-every", "100", "--out", "a") == 0
     assert seen == [(100, "running", 100), (200, "running", 200), (300, "running", 300), (300, "running", 300)]
     assert summary(folder / "a")["outcome"] == "finished"
+
+
+def test_a_checkpoint_that_was_interrupted_is_written_at_the_end(folder, monkeypatch):
+    write, calls = checkpoint.save_in, []
+
+    def interrupted(*given):
+        calls.append(given)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return write(*given)
+
+    monkeypatch.setattr(checkpoint, "save_in", interrupted)
+    assert run("eye.toml", "--checkpoint-every", "100", "--out", "a") == 130
+    assert ticks_of(folder / "a") == [0, 100, 200]
 
 
 # --- from the first moment ---
@@ -309,68 +319,6 @@ def test_a_lock_that_was_removed_in_the_meantime_is_not_taken_for_one(tmp_path, 
     monkeypatch.setattr(runplace.Lock, "_is_there", lambda self: next(answers))
     with runplace.Lock(tmp_path), pytest.raises(FileError, match="another run"):
         runplace.Lock(tmp_path)
-
-
-# --- streams that fail ---
-
-def start(*argv):
-    return subprocess.Popen([sys.executable, "-m", "cortexsim", "run", *argv], text=True, stderr=subprocess.PIPE,
-                            stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": f"{HERE.parent}:{HERE}"})
-
-
-def test_a_stream_that_fails_in_the_middle_loses_nothing(capsys, folder):
-    assert run("faulty.toml", *faulty.ARGV, "--out", "whole") == 0
-    happens = ["--stream", "happens=fail once", "--stream", "at=250"]
-    assert cli.main(["run", "faulty.toml", *faulty.ARGV, *happens, "--out", "a"]) == 2
-    captured = capsys.readouterr()
-    assert captured.err.endswith("cortexsim: error: stream 'faulty:Stream': failed at tick 250: OSError: the line is "
-                                 "dead; all ticks before it have run\n")
-    told = summary(folder / "a")
-    assert (told["ticks"], told["outcome"]) == (250, "stopped by an error") and "the line is dead" in told["error"]
-    assert ticks_of(folder / "a")[-1] == 250
-    assert "stream 'faulty:Stream': is outside the package" in refused(capsys, "run", "--resume", "a")
-    assert run("--resume", "a", "--allow-kind", "faulty:Stream") == 0
-    assert [name for name in differences(folder / "whole", folder / "a") if name != "graph.toml"] == []
-
-
-def test_a_stream_from_outside_needs_leave(capsys, folder):
-    message = refused(capsys, "run", "faulty.toml", "--out", "a")
-    assert message.startswith("stream 'faulty:Stream': is outside the package") and "--allow-kind faulty" in message
-    assert run("faulty.toml", "--ticks", "9", "--out", "a", "--stream", "name=faulty:Stream") == 0, "the caller's own"
-
-
-def test_a_stream_that_cannot_go_back_is_told_of_and_refused(capsys, folder):
-    argv = ["faulty.toml", *faulty.ARGV, "--stream", "name=faulty:Blind"]
-    assert cli.main(["run", *argv, "--out", "a"]) == 0
-    assert "warning: stream 'faulty:Blind' cannot go back to a tick" in capsys.readouterr().err
-    message = refused(capsys, "run", "--resume", "a", "--ticks", "700", "--allow-kind", "faulty:*")
-    assert message.startswith("stream 'faulty:Blind': cannot go to where the run was: it has no position and seek()")
-
-
-def test_a_stream_that_blocks_is_left_at_the_second_signal(folder):
-    process = start("faulty.toml", *faulty.ARGV, "--stream", "happens=block", "--stream", "at=250", "--out", "a")
-    while not (folder / "blocked").exists():
-        assert process.poll() is None, process.communicate()
-    assert runfolder.read("a").curves.n_ticks == 200
-    process.send_signal(signal.SIGTERM)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.5)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 143, err
-    assert "cortexsim: stopped at tick 250 of 600; all of it is in a; cortexsim run --resume a goes on" in err
-    assert ticks_of(folder / "a")[-1] == 250 and summary(folder / "a")["outcome"] == "interrupted"
-
-
-def test_no_second_signal_comes_between_ticks_and_their_count():
-    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
-        counted = False
-        with Uninterrupted():
-            signal.raise_signal(signal.SIGTERM)
-            signal.raise_signal(signal.SIGTERM)
-            counted = True
-        raise AssertionError("it came too late")
-    assert counted and interrupts.asked == signal.SIGTERM
 
 
 # --- killed ---

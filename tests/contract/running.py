@@ -11,9 +11,6 @@ import numpy as np
 import cortexsim as cs
 from graphs import Sketch, rows_or_none
 
-# events of which a run knows the very tick; others are noted when somebody looks, and how often that is hangs on time
-EXACT = ("lesion", "restore", "freeze", "unfreeze", "set", "reset", "divergence", "restarted", "grown", "removed")
-
 
 @dataclass
 class Story:
@@ -57,11 +54,6 @@ def arrays_of(sim: cs.Simulation, learned_only: bool = False) -> dict[str, np.nd
     """A copy of every array of every region."""
     return {f"{name}.{key}": array.copy() for name, region in sim.plan.regions.items()
             for key, array in sim.parameters(name).items() if not learned_only or key in region.kind.learned}
-
-
-def exact_events(sim: cs.Simulation) -> list[dict[str, Any]]:
-    """The events that must be the same however a run is cut."""
-    return [event for event in sim.curves.events if event["what"] in EXACT]
 
 
 def hash_of(sim: cs.Simulation) -> str:

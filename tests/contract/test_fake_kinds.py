@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -69,8 +70,10 @@ def test_settling_regions_form_one_cluster_whose_steps_have_waves():
     assert "cluster, tick by tick: high, low, sheet" in str(plan)
 
 
-def test_the_span_init_starts_settling_from_the_priors_in_waves():
-    graph = settling(spans={"init": (0, 1)}, feedforward=True)
+@pytest.mark.parametrize("top", ["high", "zenith"])
+def test_the_span_init_starts_settling_from_the_priors_in_waves(top):
+    # the waves say who predicts first, not the names
+    graph = nx.relabel_nodes(settling(spans={"init": (0, 1)}, feedforward=True), {"high": top})
     recorded = run_both(graph, {"x": np.random.default_rng(1).uniform(-1, 1, (10, 6)).astype(np.float32)}, 200)
     # at the first tick of a trial `low` starts where `high` predicts it to be: no error is left there
     errors = recorded.probes["low.error"].values.reshape(10, 20, 4)

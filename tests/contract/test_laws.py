@@ -239,9 +239,12 @@ def test_frozen_is_frozen(sketch, seed):
     sim.predict()
     sim.predict(ahead=1)
     assert hash_of(sim) == learned
-    sim.imagine(2, {name: values[:2] for name, values in inputs.items()})
+    known = {name: values[:4] for name, values in inputs.items()}
+    imagined = sim.imagine(4, known)
     assert hash_of(sim) == learned
     frozen = sim.freeze()
+    # nor had the copy that imagined learned anything
+    assert all(same_bits(values, imagined[signal]) for signal, values in sim.imagine(4, known).items())
     assert sorted(frozen) == sorted(sketch.kinds)
     counts = {name: sim.curves.acc[sim.curves.regions.index(name), :, 7].sum() for name in sketch.kinds}
     sim.run(rows_or_none({name: values[rows:] for name, values in inputs.items()}))

@@ -16,7 +16,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 import cortexsim as cs
-from contract.running import Recorded, arrays_of, exact_events, run_story, same_bits, sample
+from contract.running import Recorded, arrays_of, run_story, same_bits, sample
 from contract.test_laws import SEEDS, SILENT, law, rows_of
 from cortexsim import native
 from graphs import Sketch, rows_or_none, sketches
@@ -54,7 +54,7 @@ def test_same_bits_for_a_run_resumed_from_checkpoints(sketch, seed, silent, cut,
     whole.sim.run(rows_or_none(inputs))
     differences = whole.story().differences(runs[-1].story(*runs[:-1]))
     assert differences == []
-    assert exact_events(whole.sim) == exact_events(runs[-1].sim)
+    assert whole.sim.curves.events == runs[-1].sim.curves.events
     assert runs[-1].sim.tick == whole.sim.tick and runs[-1].sim.threads in (1, threads)
 
 
@@ -73,7 +73,7 @@ def test_what_was_changed_before_a_checkpoint_stays_so(sketch, seed, cut, random
         run.sim.run(parts[1])
     after = {signal: probe.values[-len(second.probes[signal].values) :] for signal, probe in first.probes.items()}
     assert replace(first.story(), signals=after).differences(second.story()) == []
-    assert exact_events(first.sim) == exact_events(second.sim)
+    assert first.sim.curves.events == second.sim.curves.events
     assert first.sim.graph.node_link() == second.sim.graph.node_link()
 
 
@@ -95,16 +95,34 @@ def test_same_bits_where_regions_diverge(sketch, seed, row, block, threads):
     last.sim.run({name: values[row + 1 :] for name, values in inputs.items()})
     whole = runs[0].story()
     assert whole.differences(runs[1].story()) == [] == whole.differences(last.story(runs[2]))
-    events = exact_events(runs[0].sim)
+    events = runs[0].sim.curves.events
     event("a region diverges" if events else "no region diverges")
-    assert events == exact_events(runs[1].sim) == exact_events(last.sim)
-    # nobody ever reads a number that is none
+    assert events == runs[1].sim.curves.events == last.sim.curves.events
+    # it is silent at that very tick, and nobody ever reads a number that is none
+    for entry in [entry for entry in events if entry["what"] == "divergence"]:
+        assert not any(values[entry["tick"]].any() for signal, values in whole.signals.items()
+                       if signal.startswith(f"{entry['where']}."))
     assert all(np.isfinite(values).all() for values in whole.signals.values())
     # and whoever cannot hear of it goes on as if nothing had been
     calm = run_story(sketch, sketch.inputs(rows, seed), rows)
     reached = {"x"} | nx.descendants(runs[0].sim.graph, "x")
     assert {what.removeprefix("curve of ").split(".")[0] for what in calm.differences(whole)} <= reached
     assert {entry["where"] for entry in events} <= reached
+
+
+def test_what_an_edge_holds_outside_its_span_is_in_a_checkpoint():
+    graph = cs.RegionGraph()
+    graph.set_trial(3, {"end": (2, 3)})
+    graph.add_source("x", size=2)
+    graph.add_region("r", predicts={"from": "x", "span": "end", "outside": "hold"}, context="x@1")
+    inputs, whole, first = np.random.default_rng(0).normal(size=(4, 2)), Recorded(graph), Recorded(graph)
+    whole.sim.run({"x": inputs})
+    first.sim.run({"x": inputs[:2]})
+    second = resumed(first, 1)
+    second.sim.run({"x": inputs[2:]})
+    # from the end of the first trial on it always has a target
+    assert second.sim.curves.acc[0, :, 7].sum() == 10
+    assert whole.story().differences(second.story(first)) == []
 
 
 def test_same_bits_for_a_run_longer_than_the_rings_of_its_sources():
@@ -206,7 +224,7 @@ def test_hyperparameters_change_in_the_middle_with_the_same_bits_and_no_compile(
         run.sim.run(parts[1])
         assert native.compiled_count() == compiled
     assert one.story().differences(two.story()) == []
-    assert exact_events(one.sim) == exact_events(two.sim)
+    assert one.sim.curves.events == two.sim.curves.events
     for name, values in changed.items():
         assert values.items() <= one.sim.hyper(name).items()
 
