@@ -56,8 +56,11 @@ def save(sim: Any, path: str | os.PathLike[str], extra: Mapping[str, Any] | None
     ------
     FileError
         The file cannot be written; one that was there is whole.
+    InputError
+        What a region has learned holds NaN or infinity.
     """
     sim.engine.flush()
+    state.check_finite(sim.memory)
     arrays = state.arrays_of(sim)
     words = {"schema": SCHEMA, "format": FORMAT, "versions": _versions(), **state.words_of(sim),
              "arrays": {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()},

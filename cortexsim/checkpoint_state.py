@@ -13,7 +13,7 @@ import numpy as np
 
 from cortexsim import bookkeeping as d
 from cortexsim import guard
-from cortexsim.errors import FileError
+from cortexsim.errors import FileError, InputError
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import find_kind
 from cortexsim.safe_npz import Members
@@ -115,13 +115,34 @@ def _restore_region(memory: Any, name: str, file: Members) -> None:
         file.read_into(f"regions/{name}/{key}", array)
     halted = memory.status[memory.row[name], d.HALTED] != 0
     for values in (arrays, *_images(memory, name)):
-        # a region that has diverged may have been stopped with such weights
-        bad = [key for key in region.kind.learned if not np.isfinite(values[key]).all()]
-        if bad and not (halted and values is arrays):
-            raise FileError(file.where, f"array {bad[0]!r} of region {name!r} holds NaN or infinity")
+        bad = "" if halted and values is arrays else not_finite(region, values)
+        if bad:
+            raise FileError(file.where, f"array {bad!r} of region {name!r} holds NaN or infinity")
         wrong = region.kind.wrong_arrays(region.hyper, region.shapes, values, drawn)
         if wrong:
             raise FileError(file.where, f"region {name!r}: {wrong}")
+
+
+def not_finite(region: Any, arrays: dict[str, np.ndarray]) -> str:
+    """The first of a region's learned arrays that holds NaN or infinity; "" where none does."""
+    return next((key for key in region.kind.learned if not np.isfinite(arrays[key]).all()), "")
+
+
+def check_finite(memory: Any) -> None:
+    """Refuse to save what would be refused when it is read: the checkpoints before it are worth more.
+
+    A region that has diverged may have been stopped with such weights.
+
+    Raises
+    ------
+    InputError
+        Naming region and array.
+    """
+    for name, row in memory.row.items():
+        bad = "" if memory.status[row, d.HALTED] else not_finite(memory.plan.regions[name], memory.arrays[name])
+        if bad:
+            raise InputError(f"region {name!r}", f"its array {bad!r} holds NaN or infinity, so no checkpoint is made",
+                             hint=f"sim.restart({name!r}) starts it anew")
 
 
 def _images(memory: Any, name: str) -> Iterator[dict[str, np.ndarray]]:

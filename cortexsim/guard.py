@@ -71,6 +71,8 @@ NOT_FINITE, TOO_LARGE, LOSS_LEFT, ENERGY_LEFT, UPDATE_LEFT = 1, 11, 21, 22, 23
 # a number has exploded that is so many times as large as what the region was given, which counts as 1 at least
 EXPLODED = 1e9
 LARGEST = 3e38
+# or whose square is no float32 any more: a kind that keeps variances would hold infinity from then on
+SQUARABLE = 1e18
 # up to this mean of squares none of a million errors has exploded
 LARGE_LOSS = 1e12
 # the ports that are written in predict, compare and update, as bits, and all of them; from LISTED on, a port is listed
@@ -136,7 +138,7 @@ def _port_beyond(T, r, ports, limit):
 def judge(T, r, step, t):
     """Hold what is large against what the region was given; where it has diverged, do as its policy says."""
     given = _given(T, r, step)
-    limit = min(EXPLODED * max(1.0, given, _known(T, r)), LARGEST)
+    limit = min(EXPLODED * max(1.0, given, _known(T, r)), SQUARABLE)
     reason = _reason(T, r, step, limit)
     if reason == 0:
         return

@@ -30,6 +30,8 @@ class Lasting:
         ------
         FileError
             It cannot be written; what was there is whole.
+        InputError
+            What a region has learned holds NaN or infinity, and it was not stopped for that.
         GraphError
             ``sim.graph`` was edited to something that no file can hold.
 

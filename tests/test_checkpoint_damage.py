@@ -131,3 +131,15 @@ def test_no_single_wrong_bit_passes(tmp_path):
         else:
             # a date in the directory, or what else no value hangs on
             assert again.get("next.W").tobytes() == want.tobytes() and again.tick == 50
+
+
+def test_what_could_not_be_read_again_is_not_saved(tmp_path):
+    sim, path = started(mixed(), tmp_path)
+    whole = path.read_bytes()
+    sim.parameters("code")["variance"][0] = np.inf
+    with pytest.raises(cs.InputError, match="region 'code': its array 'variance' holds NaN or infinity, so no checkpo"):
+        sim.save(path)
+    assert path.read_bytes() == whole
+    sim.restart("code")
+    sim.save(path)
+    assert cs.Simulation.load(path).tick == sim.tick
