@@ -35,13 +35,15 @@ from cortexsim.trust import read_json
 SCHEMA = "cortexsim checkpoint"
 FORMAT = 1  #: Raised when what a checkpoint holds changes.
 MANIFEST = "manifest.json"
+EXTRA = state.EXTRA  #: Begins the names of the caller's arrays.
 SUFFIX = ".ckpt"
 LIBRARIES = ("numpy", "numba", "networkx", "scipy")
 # bytes that making a simulation may take beyond twice what the file holds: compiled code, plans, numbers drawn
 ROOM = 512 << 20
 
 
-def save(sim: Any, path: str | os.PathLike[str], extra: Mapping[str, Any] | None = None) -> None:
+def save(sim: Any, path: str | os.PathLike[str], extra: Mapping[str, Any] | None = None,
+         extra_arrays: Mapping[str, np.ndarray] | None = None) -> None:
     """Write a checkpoint.
 
     Parameters
@@ -51,6 +53,8 @@ def save(sim: Any, path: str | os.PathLike[str], extra: Mapping[str, Any] | None
         Of the file; one that is there is replaced.
     extra : mapping, optional
         Plain values of the caller's, kept for :func:`read_manifest`.
+    extra_arrays : mapping, optional
+        Arrays of the caller's by name, kept for :func:`read_array`.
 
     Raises
     ------
@@ -62,6 +66,7 @@ def save(sim: Any, path: str | os.PathLike[str], extra: Mapping[str, Any] | None
     sim.engine.flush()
     state.check_finite(sim.memory)
     arrays = state.arrays_of(sim)
+    arrays |= {f"{EXTRA}{name}": np.asarray(array) for name, array in (extra_arrays or {}).items()}
     words = {"schema": SCHEMA, "format": FORMAT, "versions": _versions(), **state.words_of(sim),
              "arrays": {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()},
              "extra": dict(extra or {})}
@@ -136,9 +141,22 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _checked(file, where)
 
 
+def read_array(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """An array of the caller's, as it was given to :func:`save`.
+
+    Raises
+    ------
+    FileError
+        There is none of that name, or as in :func:`load`.
+    """
+    with Members(path, stored_only=True, where=f"checkpoint {os.fspath(path)!r}") as file:
+        return file.read(f"{EXTRA}{name}")
+
+
 # ---------------------------------------------------------------------- many checkpoints of one run
 
-def save_in(sim: Any, folder: str | os.PathLike[str], keep: int = 3, extra: Mapping[str, Any] | None = None) -> Path:
+def save_in(sim: Any, folder: str | os.PathLike[str], keep: int = 3, extra: Mapping[str, Any] | None = None,
+            extra_arrays: Mapping[str, np.ndarray] | None = None) -> Path:
     """Write the next checkpoint of a run into a folder, and then remove all but the newest.
 
     Parameters
@@ -148,7 +166,7 @@ def save_in(sim: Any, folder: str | os.PathLike[str], keep: int = 3, extra: Mapp
         Made where it is missing.
     keep : int
         How many stay.
-    extra : mapping, optional
+    extra, extra_arrays : mapping, optional
         As in :func:`save`.
 
     Returns
@@ -169,7 +187,7 @@ def save_in(sim: Any, folder: str | os.PathLike[str], keep: int = 3, extra: Mapp
     except OSError as error:
         raise FileError(f"folder {str(folder)!r}", f"cannot be made ({error.strerror or error})") from error
     path = folder / f"tick-{sim.tick:012d}{SUFFIX}"
-    save(sim, path, extra)
+    save(sim, path, extra, extra_arrays)
     old = [other for other in checkpoints(folder)[:-keep] if other != path]
     for other in [*old, *folder.glob(TEMPORARY)]:
         with contextlib.suppress(OSError):  # what cannot be removed takes room, and harms nobody

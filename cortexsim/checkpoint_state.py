@@ -21,6 +21,8 @@ from cortexsim.safe_npz import Members
 # arrays of a Memory that are saved whole; the driver's and the kernels' own tables are made anew
 WHOLE = ("signals", "counts", "gathered", "active", "status", "baselines", "gradients", "defaults", "images",
          "diverged")
+#: Begins the names of arrays that are not the simulation's.
+EXTRA = "extra/"
 # reals of a region, its score first, that are no addresses
 N_KEPT = d.RATE_JOB
 #: What whole numbers may be: nothing else is left behind by a run.
@@ -90,7 +92,7 @@ def restore(sim: Any, file: Members) -> None:
         Naming the array.
     """
     memory, expected = sim.memory, arrays_of(sim)
-    for name in sorted(expected.keys() ^ set(file.names)):
+    for name in sorted(expected.keys() ^ {name for name in file.names if not name.startswith(EXTRA)}):
         raise FileError(file.where, f"{'lacks the' if name in expected else 'holds an unknown'} array {name!r}")
     for name in WHOLE:
         file.read_into(name, getattr(memory, name))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 import zlib
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from cortexsim import checkpoint, runfolder
 from cortexsim.cli_job import FILE_KEYS, Job, feed
@@ -24,7 +20,7 @@ KEEP = 3  #: Checkpoints that stay.
 ALONGSIDE = ("resume", "ticks", "threads", "quiet", "checkpoint_every", "keep", "allow_kind", "debug")
 #: What a checkpoint tells ``--resume``, and of which type it must be.
 WORDS: dict[str, Any] = {"name": str, "stream": dict, "ticks": int, "said": dict, "seconds": dict, "every": int,
-                         "keep": int, "sums": dict, "told": (dict, type(None))}
+                         "keep": int, "sums": dict}
 
 
 class Keeper:
@@ -106,10 +102,10 @@ class Keeper:
             It cannot be written.
         """
         job = self.job
-        told = None if job.forecaster is None else packed(job.forecaster.told())
+        told = {} if job.forecaster is None else {"told": job.forecaster.told()}
         extra = {"name": job.name, "stream": job.table, "ticks": job.ticks, "said": job.said, "seconds": job.seconds,
-                 "every": self.every, "keep": self.keep, "sums": self._sums, "told": told}
-        checkpoint.save_in(job.sim, folder / runfolder.CHECKPOINTS, self.keep, extra)
+                 "every": self.every, "keep": self.keep, "sums": self._sums}
+        checkpoint.save_in(job.sim, folder / runfolder.CHECKPOINTS, self.keep, extra, told)
         self.saved = self._tried = job.sim.tick
         self.problem = None
 
@@ -209,9 +205,9 @@ def resume(options: Namespace) -> Job:
         raise InputError(f"stream {job.table.get('name')!r}", "cannot go to where the run was: it has no position and "
                          "seek()", hint="load the checkpoint in a script: Simulation.load")
     job.stream = sim.seek(job.stream)
-    if job.forecaster is not None and words["told"] is not None:
-        told = unpacked(words["told"], f"checkpoint {str(path)!r}")
-        if told.shape != job.forecaster.told().shape:
+    if job.forecaster is not None:
+        told, now = checkpoint.read_array(path, "told"), job.forecaster.told()
+        if (told.dtype, told.shape) != (now.dtype, now.shape):
             raise FileError(f"checkpoint {str(path)!r}", "holds the forecasts of another stream", told.shape)
         job.forecaster.remember(told)
     job.seconds.update({key: float(value) for key, value in words["seconds"].items()
@@ -274,29 +270,3 @@ def sums(table: Mapping[str, Any]) -> dict[str, list[int]]:
                     crc, size = zlib.crc32(piece, crc), size + len(piece)
             made[table[key]] = [size, crc]
     return made
-
-
-def packed(values: NDArray[np.float64]) -> dict[str, Any]:
-    """An array of numbers in words that JSON can hold, exactly.
-
-    Examples
-    --------
-    >>> unpacked(packed(np.array([[0.1, np.nan]])), "here")
-    array([[0.1, nan]])
-    """
-    raw = np.ascontiguousarray(values, "<f8").tobytes()
-    return {"shape": list(values.shape), "float64": base64.b64encode(raw).decode()}
-
-
-def unpacked(words: Mapping[str, Any], where: str) -> NDArray[np.float64]:
-    """The array that `packed` has made.
-
-    Raises
-    ------
-    FileError
-        It has not.
-    """
-    try:
-        return np.frombuffer(base64.b64decode(words["float64"], validate=True), "<f8").reshape(words["shape"]).copy()
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(where, f"does not hold the forecasts it should ({error})") from error

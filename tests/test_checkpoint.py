@@ -263,11 +263,14 @@ def test_the_last_k_are_kept_and_a_damaged_one_is_passed_over(tmp_path):
     (folder / ".tick-000000000005.ckpt.77.tmp").write_bytes(b"left behind by a kill")
     for _ in range(5):
         sim.run(given(settling(), 2))
-        checkpoint.save_in(sim, folder, keep=3, extra={"note": sim.tick})
+        checkpoint.save_in(sim, folder, 3, {"note": sim.tick}, {"own": np.full((2, 3), float(sim.tick))})
     names = [f"tick-{tick:012d}.ckpt" for tick in (30, 40, 50)]
     assert sorted(os.listdir(folder)) == names and [p.name for p in checkpoint.checkpoints(folder)] == names
     assert cs.Simulation.load(folder).tick == 50
     assert checkpoint.read_manifest(folder / names[-1])["extra"] == {"note": 50}
+    np.testing.assert_array_equal(checkpoint.read_array(folder / names[-1], "own"), np.full((2, 3), 50.0))
+    with pytest.raises(cs.FileError, match="holds no member 'extra/other.npy'"):
+        checkpoint.read_array(folder / names[-1], "other")
     (folder / names[2]).write_bytes((folder / names[2]).read_bytes()[:-2000])
     damaged: list = []
     assert checkpoint.newest(folder, damaged).name == names[1] and names[2] in str(damaged[0])

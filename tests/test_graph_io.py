@@ -15,7 +15,6 @@ from cortexsim.fields import window
 from cortexsim.graph import RegionGraph
 from graph_examples import message, pair, random_graph, rich, u_net
 
-
 ALLOWED = ["graph_examples:*"]
 
 
