@@ -19,6 +19,7 @@ import cortexsim as cs
 from contract.running import Recorded, arrays_of, run_story, same_bits, sample
 from contract.test_laws import SEEDS, SILENT, law, rows_of
 from cortexsim import native
+from cortexsim.bookkeeping import DUE
 from graphs import Sketch, rows_or_none, sketches
 from small_graphs import data, small_graph
 from small_graphs import rows_of as rows_of_data
@@ -155,7 +156,12 @@ def test_after_a_reset_nothing_of_the_past_is_left_but_what_was_learned(sketch, 
     for signal in one.probes:
         after = [run.probes[signal].values[first:] for run, first in zip((one, two), start, strict=True)]
         assert same_bits(*after), signal
-    assert all(same_bits(values, arrays_of(two.sim)[name]) for name, values in arrays_of(one.sim).items())
+    # where gates have opened at other ticks, what is kept in turns may lie the other way round
+    alike = {name for name, row in one.sim.memory.row.items()
+             if one.sim.memory.status[row, DUE] == two.sim.memory.status[row, DUE]}
+    arrays = arrays_of(two.sim)
+    assert [name for name, values in arrays_of(one.sim).items()
+            if name.split(".")[0] in alike and not same_bits(values, arrays[name])] == []
 
 
 def change_at_random(sim: cs.Simulation, sketch: Sketch, random: random_module.Random) -> None:
