@@ -184,9 +184,10 @@ def _draw_region(draw: Any, sketch: Sketch, name: str, pool: list[Kind]) -> None
             options["predicts"].append(f"{name}.state")
     elif "target" in kind.roles:
         # a memory asks for the sign of its target, which hangs on rounding where it is computed
-        given = [signal for signal in _targets(sketch) if signal.split(".")[0] in sketch.known]
-        options["predicts"], n_target, sheet = _draw_targets(draw, sketch, kind, hyper,
-                                                             given if kind.name.lower().endswith("memory") else None)
+        memory = kind.name.lower().endswith("memory")
+        given = [signal for signal in _targets(sketch) if _fits(kind, sketch.shapes[signal])
+                 and (signal.split(".")[0] in sketch.known or not memory)]
+        options["predicts"], n_target, sheet = _draw_targets(draw, sketch, kind, hyper, given)
     if "context" in kind.roles:
         options["context"] = _draw_context(draw, sketch, kind, hyper, name, sheet)
     if "state" in kind.port_names and not (set(kind.port_names) & {"prediction"} and "target" in kind.roles) \
@@ -317,14 +318,17 @@ def _draw_context(draw: Any, sketch: Sketch, kind: Kind, hyper: dict[str, Any], 
 
 def _readable(sketch: Sketch, kind: Kind) -> list[str]:
     """Signals that may be context."""
-    # arrays that grow with the fourth power of it are not for the cells of a memory
-    most = 16 if kind.name == "rls" else 1 << 20
-    found = [s for s, shape in sketch.shapes.items() if not s.endswith(".feedback") and np.prod(shape) <= most]
+    found = [s for s, shape in sketch.shapes.items() if not s.endswith(".feedback") and _fits(kind, shape)]
     if not getattr(kind.namespace, "SPARSE_CONTEXT", False):
         return found
     # it asks what is zero, which hangs on rounding where that is computed
     return [s for s in found if (node := s.split(".")[0]) in sketch.known
             or sketch.kinds[node].name.lower().endswith("memory")]
+
+
+def _fits(kind: Kind, shape: tuple[int, ...]) -> bool:
+    """Whether a signal is not too wide for a kind: arrays that grow with its fourth power are not for all cells."""
+    return kind.name != "rls" or np.prod(shape) <= 12
 
 
 def _draw_field(draw: Any, source: tuple[int, ...], target: tuple[int, ...]) -> dict[str, Any]:
