@@ -15,6 +15,7 @@ from cortexsim.errors import InputError, nearest
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import Shapes
 from cortexsim.plan import Plan
+from cortexsim.pointers import direct_places, point
 from cortexsim.policies import keep
 from cortexsim.probe import Recorder
 from cortexsim.sources.arrays import Inputs
@@ -143,6 +144,7 @@ def copy_values(old: Memory, new: Memory, signals_from: int = 0) -> None:
     if new.policies[:, guard.POLICY].any():
         # one that learns nothing has no images
         new.images[:] = old.images
+    point(new, direct_places(old))
     new.edges[:, d.E_CUT] = old.edges[:, d.E_CUT]
     new.regions[:, d.FROZEN] = old.regions[:, d.FROZEN]
     for name in new.row:

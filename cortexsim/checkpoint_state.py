@@ -16,6 +16,7 @@ from cortexsim import guard
 from cortexsim.errors import FileError, InputError
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import find_kind
+from cortexsim.pointers import direct_places, point
 from cortexsim.safe_npz import Members
 
 # arrays of a Memory that are saved whole; the driver's and the kernels' own tables are made anew
@@ -48,7 +49,7 @@ def arrays_of(sim: Any) -> dict[str, np.ndarray]:
     arrays = {f"regions/{name}/{key}": array for name, group in memory.arrays.items() for key, array in group.items()}
     arrays |= {name: getattr(memory, name) for name in WHOLE}
     arrays |= {name: np.ascontiguousarray(array[place]) for name, (array, place) in _parts(memory).items()}
-    arrays["curves"] = sim.curves.acc
+    arrays["direct"], arrays["curves"] = direct_places(memory), sim.curves.acc
     return arrays
 
 
@@ -102,6 +103,11 @@ def restore(sim: Any, file: Members) -> None:
         file.read_into(name, values)
         _check_range(name, values, file.where)
         array[place] = values
+    file.read_into("direct", places := expected["direct"])
+    lengths = memory.edges[: len(places), d.E_LENGTH]
+    if len(places) and (places.min() < -1 or (places + lengths).max() > len(memory.signals)):
+        raise FileError(file.where, "array 'direct' points out of the signals")
+    point(memory, places)
     for name in memory.row:
         _restore_region(memory, name, file)
     _check_lists(memory, file.where)

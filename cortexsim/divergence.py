@@ -48,10 +48,11 @@ def look(sim: Any) -> None:
         name = sim.plan.sequence[row]
         told = sim.memory.diverged[row, 1:].reshape(-1, guard.N_TOLD)
         for k in range(sim._diverged.get(name, 0), counts[row]):
-            entries.append((int(told[k, guard.TOLD_TICK]), int(row), k, told[k]))
+            entries.append((int(told[k, guard.TOLD_TICK]), name, k, told[k]))
         sim._diverged[name] = int(counts[row])
-    texts = [_note(sim, tick, sim.plan.sequence[row], k, entry)
-             for tick, row, k, entry in sorted(entries, key=lambda found: found[:3])]
+    # by name, since the order of the rows hangs on how long a visit may be
+    entries.sort(key=lambda found: found[:3])
+    texts = [_note(sim, tick, name, k, entry) for tick, name, k, entry in entries]
     # all is noted before the first warning, which may be made an error
     for text in texts:
         warnings.warn(text, RegionWarning, stacklevel=_outside())

@@ -45,7 +45,7 @@ ORDER = [
     "sources", "sources._port", "sources.csvfile", "sources.glimpses", "timestamps", "quantiles", "encoders._base",
     "encoders.bins", "encoders.population", "encoders.random_codes", "encoders.*", "encoders", "sources._series",
     "sources.*",
-    "bookkeeping", "adapting", "guard", "scoring", "driver", "arena", "policies", "tables",
+    "bookkeeping", "adapting", "guard", "scoring", "driver", "arena", "policies", "pointers", "tables",
     "fallback", "engine", "probe", "intake", "changes", "divergence", "carry",
     "settling", "notices", "queries", "lanes", "inference",
     "doctor_report", "doctor_case", "doctor_checks", "doctor_clocks", "doctor_values", "doctor_trial", "doctor",
