@@ -30,6 +30,7 @@ ALONE = (LAWS + "test_a_region_writes_its_own_signals_and_nothing_else",)
 COPY = (LAWS + "test_same_bits_for_a_split_run_and_for_a_copy_in_the_middle",)
 RESUMED = (MIDWAY + "test_same_bits_for_a_run_resumed_from_checkpoints",)
 DISK = "tests/test_checkpoint.py::test_it_is_on_the_disk_before_it_gets_its_name"
+IN_PLACE = (MIDWAY + "test_a_kernel_still_reads_in_place_what_its_edges_brought_last",)
 DIVERGES = (MIDWAY + "test_same_bits_where_regions_diverge",)
 RESET = (MIDWAY + "test_after_a_reset_nothing_of_the_past_is_left_but_what_was_learned",)
 
@@ -120,6 +121,7 @@ FAULTS = (
     Fault("a copy that shares its arrays", "law 4", CARRY,
           "twin.memory = Memory(twin.plan, twin.seed, sim.memory.arrays)",
           "twin.memory = Memory(twin.plan, twin.seed, sim.memory.arrays, shared=True)", COPY),
+    Fault("a copy that reads nothing in place", "law 4", CARRY, "    point(new, direct_places(old))\n", "", IN_PLACE),
     Fault("a copy without the traces of rates", "law 4", CARRY,
           '"status", "baselines", "gradients", "present",', '"status", "baselines", "present",',
           ("tests/test_carry.py::test_a_copy_takes_the_traces_of_a_learning_rate_along",)),
@@ -195,6 +197,11 @@ FAULTS = (
     Fault("a checkpoint without what is present", "law 8", "cortexsim/checkpoint_state.py",
           'return {"there": (memory.present, memory.edges[:n_edges, d.E_PRESENT].astype(np.int64)),\n            "cut"',
           'return {"cut"', (MIDWAY + "test_what_an_edge_holds_outside_its_span_is_in_a_checkpoint",)),
+    Fault("a checkpoint that reads nothing in place", "law 8", "cortexsim/checkpoint_state.py",
+          "    point(memory, places)\n", "", IN_PLACE),
+    Fault("events in the order of visits", "law 4", "cortexsim/divergence.py",
+          "entries.sort(key=lambda found: found[:3])", "entries.sort(key=lambda found: found[0])",
+          (MIDWAY + "test_regions_that_diverge_at_one_tick_are_told_by_name",)),
     Fault("a checkpoint without baselines", "law 8", "cortexsim/checkpoint_state.py",
           '"status", "baselines",', '"status",', RESUMED),
 
