@@ -105,7 +105,8 @@ def restore(sim: Any, file: Members) -> None:
         array[place] = values
     file.read_into("direct", places := expected["direct"])
     lengths = memory.edges[: len(places), d.E_LENGTH]
-    if len(places) and (places.min() < -1 or (places + lengths).max() > len(memory.signals)):
+    # no sum of theirs, which could wrap
+    if (places < -1).any() or (places > len(memory.signals) - lengths).any():
         raise FileError(file.where, "array 'direct' points out of the signals")
     point(memory, places)
     for name in memory.row:
