@@ -312,8 +312,12 @@ def _restore_words(sim: Any, words: dict[str, Any], where: str) -> None:
         sim._notices._told = {(str(name), str(what)) for name, what in words["told"]}
         sim._watch._warned = {(str(name), rate) for name, rate in words["warned"]}
         sim._watch._seen = None if words["energies"] is None else np.array(words["energies"], np.float64)
-        sim._diverged = {str(name): int(count) for name, count in words["diverged"].items()}
+        sim._diverged = {name: int(count) for name, count in words["diverged"].items()}
+        if any(not 0 <= count <= sim.memory.diverged[sim.memory.row[name], 0] for name, count in sim._diverged.items()):
+            raise ValueError(f"told of divergences {sim._diverged}")
         row, again = words["place"]
         sim._place = Place(None if row is None else int(row), bool(again))
+        if row is not None and not 0 <= row < 1 << 62:
+            raise ValueError(f"row {row} of the input")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FileError(where, f"{MANIFEST} does not hold what it should ({error!r})") from error

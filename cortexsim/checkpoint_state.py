@@ -112,9 +112,20 @@ def restore(sim: Any, file: Members) -> None:
     for name in memory.row:
         _restore_region(memory, name, file)
     _check_lists(memory, file.where)
-    if memory.diverged[:, 0].max(initial=0) > guard.RESETS + 1:
-        raise FileError(file.where, "array 'diverged' counts more divergences than a region can have")
+    _check_diverged(memory, file.where)
     file.read_into("curves", sim.curves.acc)
+
+
+def _check_diverged(memory: Any, where: str) -> None:
+    """The log of divergences: with room for the next one of a region that goes on, and telling of what can happen."""
+    counts, halted = memory.diverged[:, 0], memory.status[:, d.HALTED] != 0
+    if (counts > guard.RESETS + halted).any():
+        raise FileError(where, "array 'diverged' counts more divergences than a region can have", int(counts.max()))
+    for row in np.flatnonzero(counts):
+        entries = memory.diverged[row, 1:].reshape(-1, guard.N_TOLD)[: counts[row]]
+        if not (np.isin(entries[:, guard.TOLD_REASON], guard.REASONS).all()
+                and np.isin(entries[:, guard.TOLD_ACTION], range(len(guard.POLICIES))).all()):
+            raise FileError(where, "array 'diverged' tells of what cannot happen")
 
 
 def _restore_region(memory: Any, name: str, file: Members) -> None:

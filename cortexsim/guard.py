@@ -68,6 +68,8 @@ N_TOLD = 4
 N_DIVERGED = 1 + N_TOLD * (RESETS + 1)
 # what left the range: 1 + port where it is not finite, 11 + port where it exploded; or what a kernel scored
 NOT_FINITE, TOO_LARGE, LOSS_LEFT, ENERGY_LEFT, UPDATE_LEFT = 1, 11, 21, 22, 23
+REASONS = [NOT_FINITE + port for port in range(5)] + [TOO_LARGE + port for port in range(5)] + [
+    LOSS_LEFT, ENERGY_LEFT, UPDATE_LEFT]
 # a number has exploded that is so many times as large as what the region was given, which counts as 1 at least
 EXPLODED = 1e9
 LARGEST = 3e38

@@ -54,6 +54,9 @@ def manifest_of(path: Path) -> dict:
     ({"told": [["a"]]}, "does not hold what it should"),
     ({"tick": 5}, "does not hold what it should"),
     ({"place": [1]}, "does not hold what it should"),
+    ({"place": [-1, True]}, "row -1 of the input"),
+    ({"diverged": {"low": 1}}, "told of divergences {'low': 1}"),
+    ({"diverged": {"nobody": 0}}, "does not hold what it should"),
 ])
 def test_words_that_no_run_leaves_behind_are_refused(tmp_path, words, text):
     _, path = started(settling(), tmp_path)
@@ -92,6 +95,11 @@ def test_arrays_that_no_run_leaves_behind_are_refused(tmp_path):
         ("frozen", changed("frozen", 0, 3), "array 'frozen' holds 0 to 3"),
         *[("direct", changed("direct", 0, place), "array 'direct' points out of the signals")
           for place in (len(held["signals"]), (1 << 63) - 1, -2, -(1 << 63))],
+        ("diverged", changed("diverged", (0, 0), 10), "array 'diverged' counts more divergences"),
+        # the next one would be written behind the log
+        ("diverged", changed("diverged", (0, 0), 9), "array 'diverged' counts more divergences"),
+        ("diverged", changed("diverged", (0, slice(4)), [1, 0, 99, 0]), "array 'diverged' tells of what cannot happen"),
+        ("diverged", changed("diverged", (0, slice(4)), [1, 0, 21, 3]), "array 'diverged' tells of what cannot happen"),
     ]
     for name, array, text in cases:
         path.write_bytes(whole)
