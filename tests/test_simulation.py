@@ -297,6 +297,19 @@ def test_reset_clears_what_an_edge_held_outside_its_span():
     assert learned.sum() == 11
 
 
+def test_reset_forgets_that_what_is_in_flight_was_ever_delivered():
+    graph = cs.RegionGraph()
+    graph.add_source("x", size=2)
+    graph.add_region("r", predicts="x@2", context="x@3")
+    sim = cs.Simulation(graph)
+    learned = sim.curves.acc[0, :, 7]
+    sim.run({"x": np.ones((6, 2))})
+    assert learned.sum() == 4  # from the third tick on it has a target
+    sim.reset()
+    sim.run({"x": np.ones((6, 2))})
+    assert learned.sum() == 8
+
+
 def test_parameters_are_live_get_is_a_copy_and_set_is_checked(sim):
     kept = sim.get("next.b")
     sim.parameters("next")["b"][:] = 7

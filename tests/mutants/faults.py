@@ -154,7 +154,7 @@ FAULTS = (
           ("tests/test_simulation.py::test_freeze_and_unfreeze_by_wildcard",)),
     Fault("statistics that move while frozen", "law 6", "cortexsim/kinds/subspace.py",
           "    if r.learn == 0:\n        _emit(r)", "    if r.learn == 0:\n        _statistics(r)\n        _emit(r)",
-          FROZEN),
+          (LAWS + "test_a_kind_learns_until_it_is_frozen",)),
 
     # ------------------------------------------------------------------ 7 hyperparameters are data
     Fault("a change that waits for a plan", "law 7", "cortexsim/changes.py",
@@ -193,7 +193,8 @@ FAULTS = (
     Fault("a checkpoint without counters", "law 8", "cortexsim/checkpoint_state.py",
           '"gathered", "active", "status",', '"gathered", "active",', RESUMED),
     Fault("a checkpoint without rates", "law 8", "cortexsim/checkpoint_state.py",
-          '"baselines", "gradients", "defaults",', '"baselines", "defaults",', RESUMED),
+          '"baselines", "gradients", "defaults",', '"baselines", "defaults",',
+          ("tests/test_checkpoint.py::test_a_run_goes_on_with_the_same_bits",)),
     Fault("a checkpoint without what is present", "law 8", "cortexsim/checkpoint_state.py",
           'return {"there": (memory.present, memory.edges[:n_edges, d.E_PRESENT].astype(np.int64)),\n            "cut"',
           'return {"cut"', (MIDWAY + "test_what_an_edge_holds_outside_its_span_is_in_a_checkpoint",)),
@@ -214,7 +215,8 @@ FAULTS = (
           "            if key not in region.kind.learned:\n                array[...] = fresh[key]\n",
           "            pass\n", RESET),
     Fault("a reset that keeps what is in flight", "reset", CARRY,
-          "    memory.counts[:] = -1\n", "", RESET),
+          "    memory.counts[:] = -1\n", "",
+          ("tests/test_simulation.py::test_reset_forgets_that_what_is_in_flight_was_ever_delivered",)),
     Fault("a reset that keeps what is held", "reset", CARRY,
           "    memory.present[memory.edges[: len(sim.plan.edges), d.E_PRESENT]] = 0\n", "",
           ("tests/test_simulation.py::test_reset_clears_what_an_edge_held_outside_its_span",)),
@@ -233,7 +235,7 @@ FAULTS = (
           "            x = values[place + i]\n            if x > 0:",
           "            x = values[place + i]\n"
           "            baselines[own + n + i] += rate * (x - baselines[own + n + i])\n"
-          "            if x > 0:", REFERENCE),
+          "            if x > 0:", ("tests/test_scoring.py",)),
     Fault("a merge that loses a bin", "curves", "cortexsim/curves.py",
           "self.acc[:, :half] = self.acc[:, 0::2] + self.acc[:, 1::2]", "self.acc[:, :half] = self.acc[:, 0::2]",
           ("tests/test_curves.py::test_merging_keeps_every_sum_and_the_address",)),
