@@ -1,4 +1,4 @@
-"""What a curve says of the trivial baselines, against sums written out: neither knows its target before it is scored."""
+"""What a curve says of the trivial baselines, against sums written out: none knows its target before it is scored."""
 
 from __future__ import annotations
 
