@@ -278,10 +278,15 @@ def _kernel_length(value: Any) -> int:
     return int(value)
 
 
+def _is_stride(value: Any) -> bool:
+    return (_is_number(value) and not isinstance(value, bool)
+            and bool(1 / LARGEST_DENOMINATOR <= value <= _LARGEST_STRIDE))
+
+
 def _stride_length(value: Any) -> Number:
-    if isinstance(value, bool) or not _is_number(value) or not 1 / LARGEST_DENOMINATOR <= value <= _LARGEST_STRIDE:
-        raise GraphError("field window", "stride must be a number above 0, or a pair of them", value,
-                         "try 1, or 0.5 to up-sample")
+    if not _is_stride(value):
+        raise GraphError("field window", f"stride must be a number from 1/{LARGEST_DENOMINATOR} to {_LARGEST_STRIDE}, "
+                         "or a pair of them", value, "try 1, or 0.5 to up-sample")
     return int(value) if value == int(value) else float(value)
 
 
@@ -378,7 +383,10 @@ def _kernel_pair(field: Window, source: Sheet, target: Sheet) -> tuple[int, int]
 
 
 def _window_that_fits(field: Window, source: Sheet, target: Sheet) -> str:
-    strides = (_stride_length(source[0] / target[0]), _stride_length(source[1] / target[1]))
+    ratios = (source[0] / target[0], source[1] / target[1])
+    if not all(_is_stride(ratio) for ratio in ratios):
+        return "dense"
+    strides = (_stride_length(ratios[0]), _stride_length(ratios[1]))
     line = [a for a in (0, 1) if source[a] == target[a] == 1]
     one = strides[1 - line[0]] if line else strides[0]
     stride = one if line or strides[0] == strides[1] else strides

@@ -106,10 +106,10 @@ KNOWN = "known: dense, window, one_to_one, sparse"
                     "(got '5')"),
     ("window((1, 2, 3))", "edge 'e': field window: kernel must be one number or a pair (rows, columns) "
                           "(got (1, 2, 3))"),
-    ("window(3, stride=0)", "edge 'e': field window: stride must be a number above 0, or a pair of them (got 0); "
-                            "try 1, or 0.5 to up-sample"),
-    ("window(3, stride=(1, -1))", "edge 'e': field window: stride must be a number above 0, or a pair of them "
-                                  "(got -1); try 1, or 0.5 to up-sample"),
+    ("window(3, stride=0)", "edge 'e': field window: stride must be a number from 1/4096 to 1048576, or a pair of "
+                            "them (got 0); try 1, or 0.5 to up-sample"),
+    ("window(3, stride=(1, -1))", "edge 'e': field window: stride must be a number from 1/4096 to 1048576, or a pair of "
+                                  "them (got -1); try 1, or 0.5 to up-sample"),
     ("window(3, wrap=1)", "edge 'e': field window: wrap must be true or false (got 1)"),
     ("window(3, shared='yes')", "edge 'e': field window: shared must be true or false (got 'yes')"),
     ("sparse(0)", "edge 'e': field sparse: p must be in (0, 1] (got 0); try 0.1"),
@@ -244,6 +244,7 @@ def test_a_stride_of_a_third_starts_where_thirds_do():
     (window(2, stride=4), (16,), (8,), "try 'window(kernel=2, stride=2)'"),
     (window(3, shared=True), (4, 8), (16, 16), "try 'window(kernel=3, stride=(0.25, 0.5), shared=true)'"),
     (window(3, stride=3), (9, 1), (9, 1), "try 'window(kernel=3)'"),
+    (window(2), (3, 3), (1, 100_000), "try 'dense'"),
 ])
 def test_a_window_outside_the_sheet_says_which_would_fit(field, source, target, hint):
     with pytest.raises(GraphError) as caught:

@@ -23,6 +23,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,12 +32,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in sys.path]
 
+from tqdm import tqdm  # noqa: E402
+
 from cortexsim import checkpoint, cli, cli_run, runfolder  # noqa: E402
 from crash.cases import Case, cases  # noqa: E402
 from crash.compare import differences  # noqa: E402
 
 SECONDS = 0.8  # that a run should take at least, so that there is something to kill
 CHECKPOINTS = 8  # of a run
+LIMIT = 600  # seconds after which a run that nobody kills counts as hanging
 
 
 @dataclass
@@ -94,6 +98,8 @@ class Harness:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.random, self.clock = folder, random.Random(seed), Clock()
+        # all forks would share the usual lock, and one that is killed while it holds it would stop all later ones
+        tqdm.set_lock(threading.RLock())
         # pictures take longer than the runs, and tell nothing of them
         runfolder.draw = lambda *given: []
         _watch_progress(self.clock)
@@ -230,6 +236,12 @@ def _start(argv: Sequence[str]) -> int:
 
 
 def _wait(process: int) -> int:
+    """How a run ends that nobody is to kill: 0 where it does its work."""
+    ends = time.monotonic() + LIMIT
+    while os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > ends:
+            os.kill(process, signal.SIGKILL)
+        time.sleep(0.01)
     return os.waitpid(process, 0)[1]
 
 
