@@ -108,8 +108,8 @@ KNOWN = "known: dense, window, one_to_one, sparse"
                           "(got (1, 2, 3))"),
     ("window(3, stride=0)", "edge 'e': field window: stride must be a number from 1/4096 to 1048576, or a pair of "
                             "them (got 0); try 1, or 0.5 to up-sample"),
-    ("window(3, stride=(1, -1))", "edge 'e': field window: stride must be a number from 1/4096 to 1048576, or a pair of "
-                                  "them (got -1); try 1, or 0.5 to up-sample"),
+    ("window(3, stride=(1, -1))", "edge 'e': field window: stride must be a number from 1/4096 to 1048576, or a pair "
+                                  "of them (got -1); try 1, or 0.5 to up-sample"),
     ("window(3, wrap=1)", "edge 'e': field window: wrap must be true or false (got 1)"),
     ("window(3, shared='yes')", "edge 'e': field window: shared must be true or false (got 'yes')"),
     ("sparse(0)", "edge 'e': field sparse: p must be in (0, 1] (got 0); try 0.1"),
