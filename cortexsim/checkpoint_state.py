@@ -13,6 +13,7 @@ import numpy as np
 
 from cortexsim import bookkeeping as d
 from cortexsim import guard
+from cortexsim.curve_files import check_counts
 from cortexsim.errors import FileError, InputError
 from cortexsim.graph import RegionGraph
 from cortexsim.kind import find_kind
@@ -114,6 +115,7 @@ def restore(sim: Any, file: Members) -> None:
     _check_lists(memory, file.where)
     _check_diverged(memory, file.where)
     file.read_into("curves", sim.curves.acc)
+    check_counts(sim.curves.acc, file.where)
 
 
 def _check_diverged(memory: Any, where: str) -> None:

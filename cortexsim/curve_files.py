@@ -30,6 +30,7 @@ FREE = 1 << 28
 """Bytes that the sums may have however well they compress."""
 LAST = 1 << 62
 """Ticks lie below it."""
+COUNTS = ("ticks", "learned", "energy_ticks", "anomaly_ticks")
 EVENT: dict[str, type] = {"tick": int, "what": str, "where": str, "detail": str, "count": int}
 
 _WORDS = ("regions", "kinds", "score", "scores", "predicts", "start", "bin_width", "n_ticks", "events")
@@ -179,7 +180,30 @@ def read_npz(path: str | os.PathLike[str]) -> tuple[dict[str, Any], NDArray[np.f
         raise FileError(where, f"holds incomplete curves (missing {missing}, sums of shape {acc.shape})")
     if words["n_ticks"] > acc.shape[1] * words["bin_width"]:
         raise FileError(where, f"holds {words['n_ticks']} ticks in {acc.shape[1]} bins of {words['bin_width']}")
+    check_counts(acc, where)
     return words, np.ascontiguousarray(acc)
+
+
+def check_counts(acc: NDArray[np.float64], where: str) -> None:
+    """Refuse sums of which a count is none: all else may be NaN.
+
+    Parameters
+    ----------
+    acc : float64 array [regions, bins, 15]
+        The sums of curves.
+    where : str
+        Their file.
+
+    Raises
+    ------
+    FileError
+        Naming the count.
+    """
+    for name in COUNTS:
+        counts = acc[..., FIELDS.index(name)]
+        bad = ~((counts >= 0) & (counts < LAST))
+        if bad.any():
+            raise FileError(where, f"holds curves whose {name} are no count", float(counts[bad][0]))
 
 
 def _check_words(words: Mapping[str, Any], where: str) -> None:

@@ -133,7 +133,8 @@ def check_plain(value: Any, where: str, depth: int = 0) -> None:
         for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
             if table:
                 check_plain(key, where, DEEPEST)
-            check_plain(item, f"{where}: {key}"[-200:] if table else where, depth + 1)
+            # a key may be as long as the file; what comes first names the file
+            check_plain(item, f"{where}: {str(key)[:50]}" if table else where, depth + 1)
 
 
 def json_attribute(text: str, where: str) -> Any:

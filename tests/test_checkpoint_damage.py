@@ -93,6 +93,7 @@ def test_arrays_that_no_run_leaves_behind_are_refused(tmp_path):
         ("active", held["active"] + np.int32(10**6), "the list of"),
         ("counts", changed("counts", 0, -7), "array 'counts' holds -7"),
         ("frozen", changed("frozen", 0, 3), "array 'frozen' holds 0 to 3"),
+        ("curves", changed("curves", (0, 0, 0), np.nan), "holds curves whose ticks are no count"),
         *[("direct", changed("direct", 0, place), "array 'direct' points out of the signals")
           for place in (len(held["signals"]), (1 << 63) - 1, -2, -(1 << 63))],
         ("diverged", changed("diverged", (0, 0), 10), "array 'diverged' counts more divergences"),

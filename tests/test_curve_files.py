@@ -13,7 +13,7 @@ import pytest
 
 from cortexsim.curves import Curves
 from cortexsim.errors import FileError, InputError
-from cortexsim.measures import MEASURES
+from cortexsim.measures import FIELDS, MEASURES
 from test_curves import make
 
 
@@ -135,4 +135,14 @@ def test_npz_files_with_wrong_words_are_refused(tmp_path, words, message):
     good.update(words) if words else good.pop("events")
     np.savez(path, acc=acc, words=np.array(json.dumps(good)))
     with pytest.raises(FileError, match=message):
+        Curves.from_npz(path)
+
+
+@pytest.mark.parametrize("name", ["ticks", "learned", "energy_ticks", "anomaly_ticks"])
+@pytest.mark.parametrize("count", [np.nan, np.inf, -1.0, 1e19])
+def test_npz_files_whose_counts_are_none_are_refused(tmp_path, name, count):
+    path, curves = tmp_path / "c.npz", make(4)[0]
+    curves.acc[1, 2, FIELDS.index(name)] = count
+    curves.to_npz(path)
+    with pytest.raises(FileError, match=f"holds curves whose {name} are no count"):
         Curves.from_npz(path)

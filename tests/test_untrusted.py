@@ -297,6 +297,9 @@ def test_json_and_tables_are_held_to_what_all_can_take():
     for value in ({"a": {"b": 1 << 64}}, {"a": {"b": "\ud800"}}, {"a": {"b\udfff": 1}}):
         with pytest.raises(GraphError, match="^x: a"):
             check_plain(value, "x")
+    # however long the keys are, the file comes first
+    with pytest.raises(GraphError, match="^file 'x': long.*: b: holds"):
+        check_plain({"long" * 1000: {"b": "\ud800"}}, "file 'x'")
 
 
 # -- text files --------------------------------------------------------------------------------------------------------
