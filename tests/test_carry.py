@@ -193,9 +193,12 @@ def test_an_interrupt_by_an_input_keeps_everything_before_it():
 
 
 INTERRUPTED = """
-import numpy as np, sys
+import signal
+import numpy as np
 import cortexsim as cs
 from small_graphs import data, small_graph
+# a shell that runs the tests in the background lets them ignore it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sim = cs.Simulation(small_graph())
 rows = data(4_000_000)
 sim.run(rows, 100)
@@ -228,6 +231,9 @@ def test_ctrl_c_in_the_middle_of_a_run_keeps_state_and_curves_in_step(tmp_path):
         assert child.stdout is not None and child.stdout.readline() == "ready\n"
         time.sleep(0.05)
         child.send_signal(signal.SIGINT)
-        out, errors = child.communicate(timeout=120)
+        try:
+            out, errors = child.communicate(timeout=120)
+        finally:
+            child.kill()
     assert child.returncode == 0, errors
     assert out.startswith("kept ")
