@@ -235,7 +235,8 @@ FAULTS = (
           "            x = values[place + i]\n            if x > 0:",
           "            x = values[place + i]\n"
           "            baselines[own + n + i] += rate * (x - baselines[own + n + i])\n"
-          "            if x > 0:", ("tests/test_scoring.py",)),
+          "            if x > 0:",
+          ("tests/test_scoring.py::test_the_baseline_of_symbols_counts_those_that_came_before",)),
     Fault("a merge that loses a bin", "curves", "cortexsim/curves.py",
           "self.acc[:, :half] = self.acc[:, 0::2] + self.acc[:, 1::2]", "self.acc[:, :half] = self.acc[:, 0::2]",
           ("tests/test_curves.py::test_merging_keeps_every_sum_and_the_address",)),
