@@ -84,7 +84,9 @@ def parse_header(text: str, start: int, size: int, where: str) -> Header:
                         match["order"] + letters)
     dtype = np.dtype(match["order"] + letters)
     shape = tuple(int(number) for number in re.findall(r"\d+", match["shape"]))
-    if len(shape) > DIMENSIONS or math.prod(max(1, number) for number in shape) * dtype.itemsize >= 1 << 62:
+    # an empty array, too, must be one in any dtype that its values may be turned into
+    largest = math.prod(max(1, number) for number in shape) * max(dtype.itemsize, 16)
+    if len(shape) > DIMENSIONS or largest >= 1 << 62:
         raise FileError(where, "has a shape that no array can have", shape[:DIMENSIONS])
     if start + math.prod(shape) * dtype.itemsize != size:
         raise FileError(where, f"says {dtype.str} of shape {shape}, which does not make its {size - start} bytes")

@@ -37,6 +37,8 @@ DAMAGED = {
                                  "member 'x': says <f4 of shape .* which does not make its 24 bytes"),
     "fewer elements": ([Member("x.npy", header(shape="(2,)"))], "does not make its 24 bytes"),
     "none of many": ([Member("x.npy", header(shape="(0, 4611686018427387904)"))], "a shape that no array can have"),
+    "none of many small ones": ([Member("x.npy", header("'|b1'", shape="(0, 2305843009213693952)"))],
+                                "a shape that no array can have"),
     "a negative length": ([Member("x.npy", header(shape="(-6,)"))], "has a header that numpy does not write"),
     "an expression": ([Member("x.npy", header(shape="(2**20,)"))], "has a header that numpy does not write"),
     "objects": ([Member("x.npy", header("'|O'"))], "must hold numbers, truth values or words"),
